@@ -1,0 +1,3 @@
+"""Tensor Inspector: opens any model checkpoint and shows what is inside."""
+
+__version__ = "0.1.0"
