@@ -1,0 +1,1 @@
+"""Floor 2: entries and live tensors become NumPy arrays. Knows no window."""

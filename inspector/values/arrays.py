@@ -1,0 +1,89 @@
+"""The one door: whatever holds numbers gives them out through an `ArraySource`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.values.dtypes import DType, native
+from inspector.values.regions import Region
+
+#: An array of any dtype and shape.
+Array = NDArray[Any]
+
+
+class ArraySource(Protocol):
+    """Numbers that can be read region by region, wherever they are kept.
+
+    Every method may be called from any thread, several at once.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole."""
+
+    @property
+    def dtype(self) -> DType:
+        """The stored dtype, with how it becomes a NumPy one."""
+
+    def read(self, region: Region) -> Array:
+        """The values of a region: shape `Region.shape`, dtype ``dtype.values``, read-only.
+
+        Memory of the order of the region is taken, so ask for regions of a bounded size.
+
+        Raises
+        ------
+        InspectorError
+            If the values cannot be had.
+        """
+
+    def read_raw(self, region: Region) -> Array:
+        """The stored elements: shape `Region.shape`, dtype ``dtype.raw``, read-only.
+
+        ``dtype.widen`` makes the values of them. Raises as `read` does.
+        """
+
+
+class InMemoryArray:
+    """A NumPy array behind the door, such as a broadcast one of 2**40 elements.
+
+    Parameters
+    ----------
+    array
+        Of a boolean, integer, float or complex dtype that torch has, in native byte order.
+    """
+
+    def __init__(self, array: Array) -> None:
+        self._array = array
+        self._dtype = native(array.dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The array's dtype by torch's name."""
+        return self._dtype
+
+    def read(self, region: Region) -> Array:
+        """A read-only view of the array."""
+        return self.read_raw(region)
+
+    def read_raw(self, region: Region) -> Array:
+        """A read-only view of the array."""
+        view = np.asarray(self._array[tuple(_as_index(axis) for axis in region.axes)]).view()
+        view.flags.writeable = False
+        return view
+
+
+def _as_index(axis: range | int) -> slice | int:
+    if isinstance(axis, int):
+        return axis
+    if not axis:
+        return slice(0, 0)  # an empty range may begin before the axis, where NumPy would wrap
+    stop = None if axis.stop < 0 else axis.stop
+    return slice(axis.start, stop, axis.step)

@@ -1,0 +1,207 @@
+"""torch's dtypes as NumPy sees them: the stored form, the values, and the way between.
+
+A tensor's elements are first had in their *raw* form, the plainest NumPy dtype of the same width,
+and then *widened* to values. Types that NumPy has are the same in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.errors import TensorError
+
+Category = Literal["bool", "integer", "float", "complex", "bits"]
+
+
+def _same(raw: NDArray[Any]) -> NDArray[Any]:
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """One dtype.
+
+    Attributes
+    ----------
+    name
+        torch's, without ``torch.``.
+    raw
+        The NumPy dtype in which the stored elements are had, as wide as torch's.
+    values
+        The NumPy dtype of the values.
+    widen
+        Raw elements to values: the same array where the two dtypes are equal, else a new one of
+        the same shape. Exact for every pattern.
+    note
+        What widening does, in words; empty where it does nothing.
+    """
+
+    name: str
+    raw: np.dtype[Any]
+    values: np.dtype[Any]
+    category: Category
+    widen: Callable[[NDArray[Any]], NDArray[Any]] = _same
+    note: str = ""
+
+
+def widen_bfloat16(raw: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """bfloat16 patterns to float32: the upper half of the same number. Exact, NaN bits kept."""
+    wide = raw.astype(np.uint32)
+    np.left_shift(wide, np.uint32(16), out=wide)
+    return wide.view(np.float32)
+
+
+def _widen_complex32(raw: NDArray[np.uint32]) -> NDArray[np.complex64]:
+    """Pairs of float16 (the real part in the lower half) to complex64."""
+    halves = np.ascontiguousarray(raw).reshape(-1).view(np.float16)
+    return halves.astype(np.float32).view(np.complex64).reshape(raw.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Float8:
+    """How a float8 type reads its eight bits.
+
+    Sources: OCP 8-bit Floating Point Specification 1.0 (e4m3fn, e5m2), OCP Microscaling Formats
+    1.0 (e8m0fnu), Noune et al., arXiv:2206.02915 (the fnuz types).
+    """
+
+    exponent: int
+    mantissa: int
+    bias: int
+    signed: bool
+    specials: Literal["ieee", "fn", "fnuz", "e8m0"]
+
+    def value(self, code: int) -> float:
+        """The number that one pattern stands for."""
+        sign = -1.0 if self.signed and code & 0x80 else 1.0
+        top = (1 << self.exponent) - 1
+        exponent = (code >> self.mantissa) & top
+        mantissa = code & ((1 << self.mantissa) - 1)
+        last = (1 << self.mantissa) - 1
+        if self.specials == "ieee" and exponent == top:
+            return sign * np.inf if mantissa == 0 else np.nan
+        if self.specials == "fn" and exponent == top and mantissa == last:
+            return np.nan
+        if self.specials == "fnuz" and code == 0x80:
+            return np.nan
+        if self.specials == "e8m0":
+            return np.nan if code == 0xFF else 2.0 ** (code - self.bias)
+        if exponent == 0:
+            return sign * mantissa * 2.0 ** (1 - self.bias - self.mantissa)
+        return sign * (1 + mantissa / (1 << self.mantissa)) * 2.0 ** (exponent - self.bias)
+
+
+_FLOAT8: Final = {
+    "float8_e4m3fn": _Float8(4, 3, 7, True, "fn"),
+    "float8_e4m3fnuz": _Float8(4, 3, 8, True, "fnuz"),
+    "float8_e5m2": _Float8(5, 2, 15, True, "ieee"),
+    "float8_e5m2fnuz": _Float8(5, 2, 16, True, "fnuz"),
+    "float8_e8m0fnu": _Float8(8, 0, 127, False, "e8m0"),
+}
+
+
+@cache
+def _float8_table(name: str) -> NDArray[np.float32]:
+    table = np.array([_FLOAT8[name].value(code) for code in range(256)], dtype=np.float32)
+    table.flags.writeable = False
+    return table
+
+
+def _float8(name: str) -> DType:
+    return DType(
+        name,
+        np.dtype(np.uint8),
+        np.dtype(np.float32),
+        "float",
+        lambda raw: _float8_table(name)[raw],
+        f"{name} widened to float32, exact",
+    )
+
+
+def _plain(name: str, category: Category) -> DType:
+    dtype = np.dtype(name)
+    return DType(name, dtype, dtype, category)
+
+
+def _raw_only(name: str, raw: str, note: str) -> DType:
+    return DType(name, np.dtype(raw), np.dtype(raw), "bits", note=note)
+
+
+def _table() -> dict[str, DType]:
+    integers = [f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u")]
+    rows = [
+        _plain("bool", "bool"),
+        *(_plain(name, "integer") for name in integers),
+        *(_plain(name, "float") for name in ("float16", "float32", "float64")),
+        *(_plain(name, "complex") for name in ("complex64", "complex128")),
+        DType(
+            "bfloat16",
+            np.dtype(np.uint16),
+            np.dtype(np.float32),
+            "float",
+            widen_bfloat16,
+            "bfloat16 widened to float32, exact",
+        ),
+        *(_float8(name) for name in _FLOAT8),
+        DType(
+            "complex32",
+            np.dtype(np.uint32),
+            np.dtype(np.complex64),
+            "complex",
+            _widen_complex32,
+            "complex32 widened to complex64, exact",
+        ),
+        _raw_only("float4_e2m1fn_x2", "uint8", "raw bytes: two float4 numbers in each"),
+        *(
+            _raw_only(name, raw, "the integers as stored, without scale and zero point")
+            for name, raw in (("qint8", "int8"), ("quint8", "uint8"), ("qint32", "int32"))
+        ),
+        _raw_only("quint4x2", "uint8", "raw bytes: two 4-bit integers in each"),
+        _raw_only("quint2x4", "uint8", "raw bytes: four 2-bit integers in each"),
+    ]
+    table = {row.name: row for row in rows}
+    for name, size in ITEMSIZE.items():
+        raw = "uint16" if size == 2 else "uint8"
+        table.setdefault(name, _raw_only(name, raw, f"raw bytes of {name}"))
+    return table
+
+
+#: Every dtype of torch by its name.
+DTYPES: Final[dict[str, DType]] = _table()
+
+
+def dtype_of(name: str) -> DType:
+    """The dtype of this name.
+
+    Raises
+    ------
+    TensorError
+        If torch has no such dtype.
+    """
+    try:
+        return DTYPES[name]
+    except KeyError:
+        raise TensorError(
+            f"The dtype {name} is not one of torch's, so its values cannot be shown."
+        ) from None
+
+
+def native(dtype: np.dtype[Any]) -> DType:
+    """The dtype that torch and NumPy share.
+
+    Raises
+    ------
+    TensorError
+        If torch has no such dtype, or the byte order is not this machine's.
+    """
+    found = DTYPES.get(dtype.name)
+    if found is None or found.raw != dtype:
+        raise TensorError(f"An array of dtype {dtype} has no counterpart among torch's dtypes.")
+    return found

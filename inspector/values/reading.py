@@ -1,0 +1,229 @@
+"""A region of a tensor in a file becomes an array, with reads no larger than the region needs."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from inspector.checkpoints.errors import TensorError
+from inspector.checkpoints.model import Storage, TensorEntry
+from inspector.values.arrays import Array
+from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
+from inspector.values.dtypes import DType, dtype_of
+from inspector.values.regions import Region, indices
+
+#: A run of bytes is read in one go although not all of it is wanted, as long as it is at most this
+#: many times what is wanted, or at most this many bytes: a system call costs as much as copying
+#: some ten kilobytes.
+_WASTE: Final = 4
+_SMALL_READ: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """One axis of a region in its storage; sizes in elements."""
+
+    count: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a region lies in its storage.
+
+    Attributes
+    ----------
+    start
+        The element of the storage at which the region's lowest address is.
+    outer, inner
+        The axes that are walked with one read a position, and those that one read covers; larger
+        strides first.
+    span
+        Elements that one read covers.
+    """
+
+    start: int
+    outer: tuple[_Axis, ...]
+    inner: tuple[_Axis, ...]
+    span: int
+
+
+class StoredTensor:
+    """A dense tensor in a file behind the one door (an `ArraySource`).
+
+    Parameters
+    ----------
+    entry
+        Of kind ``dense`` or ``quantized`` (whose stored integers are read), or ``subclass`` with a
+        storage.
+
+    Raises
+    ------
+    TensorError
+        If the entry has no strided values in the file.
+    """
+
+    def __init__(self, entry: TensorEntry) -> None:
+        if entry.problem:
+            raise TensorError(entry.problem)
+        if entry.storage is None:
+            raise TensorError(_without_storage(entry))
+        self.entry = entry
+        self._dtype = dtype_of(entry.dtype)
+        self._storage: Storage = entry.storage
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's shape."""
+        return self.entry.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The tensor's dtype."""
+        return self._dtype
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What every read of this tensor does, in order."""
+        return self.convert(Region(tuple(range(0) for _ in self.shape))).steps
+
+    @property
+    def summary(self) -> str:
+        """The steps in one line."""
+        return summary(self.steps, False)
+
+    def convert(self, region: Region) -> Conversion:
+        """The values of a region, and how they came about."""
+        return convert(self._raw(region))
+
+    def read(self, region: Region) -> Array:
+        """The values of a region (see `ArraySource`)."""
+        return self.convert(region).array
+
+    def read_raw(self, region: Region) -> Array:
+        """The stored elements of a region (see `ArraySource`)."""
+        raw = self._raw(region).raw.view()
+        raw.flags.writeable = False
+        return raw
+
+    def _raw(self, region: Region) -> RawValues:
+        entry = self.entry
+        array = self._elements(region)
+        steps = []
+        if entry.device != "cpu":
+            steps.append(Step(f"saved from {entry.device}, read straight from the file"))
+        else:
+            steps.append(Step("read from the file", copies=True))
+        if self._swapped:
+            steps.append(Step("big-endian bytes swapped", copies=True))
+        return RawValues(array, self._dtype, entry.is_conj, entry.is_neg, tuple(steps))
+
+    @property
+    def _swapped(self) -> bool:
+        return self._storage.byteorder != sys.byteorder and self._dtype.raw.itemsize > 1
+
+    def _elements(self, region: Region) -> Array:
+        """The region's stored elements in native byte order; broadcast axes take no memory."""
+        shape = region.shape
+        if region.numel == 0:
+            return np.empty(shape, self._dtype.raw)
+        flips = tuple(
+            slice(None, None, -1 if axis.step < 0 else 1)
+            for axis in region.axes
+            if isinstance(axis, range)
+        )
+        strides = [
+            abs(stride * axis.step)
+            for axis, stride in zip(region.axes, self.entry.stride, strict=True)
+            if isinstance(axis, range)
+        ]
+        compact = tuple(
+            count if stride else 1 for count, stride in zip(shape, strides, strict=True)
+        )
+        try:
+            array = np.empty(compact, self._dtype.raw)
+        except (MemoryError, ValueError) as error:
+            size = math.prod(compact) * self._dtype.raw.itemsize
+            raise TensorError(
+                f"{self.entry.name}{region.text(self.shape)} takes {size:,} bytes, "
+                "more than there is memory.",
+                advice="Ask for a smaller region.",
+            ) from error
+        self._fill(array, compact, strides, self._lowest(region))
+        return np.broadcast_to(array, shape)[flips] if compact != shape else array[flips]
+
+    def _lowest(self, region: Region) -> int:
+        """The element of the storage with the region's lowest address."""
+        return self.entry.storage_offset + sum(
+            stride * (axis if isinstance(axis, int) else min(axis[0], axis[-1]))
+            for axis, stride in zip(region.axes, self.entry.stride, strict=True)
+        )
+
+    def _fill(self, out: Array, shape: tuple[int, ...], strides: list[int], start: int) -> None:
+        order = sorted(
+            (number for number, count in enumerate(shape) if count > 1),
+            key=lambda number: strides[number],
+            reverse=True,
+        )
+        axes = [_Axis(shape[number], strides[number]) for number in order]
+        plan = _plan(axes, start, self._dtype.raw.itemsize)
+        ones = tuple(number for number, count in enumerate(shape) if count == 1)
+        target = out.transpose((*order, *ones)).reshape([axis.count for axis in axes])
+        assert np.shares_memory(target, out)
+        if not plan.outer and plan.span == out.size and target.flags.c_contiguous:
+            self._read_run(target.reshape(-1), plan.start)
+        else:
+            buffer = np.empty(plan.span, out.dtype)
+            itemsize = out.dtype.itemsize
+            window = np.lib.stride_tricks.as_strided(
+                buffer,
+                [axis.count for axis in plan.inner],
+                [axis.stride * itemsize for axis in plan.inner],
+                writeable=False,
+            )
+            for position, offset in _positions(plan.outer):
+                self._read_run(buffer, plan.start + offset)
+                target[position] = window
+        if self._swapped:
+            out.byteswap(inplace=True)
+        if out.dtype == np.bool_:
+            # NumPy counts a boolean's byte as it is, so a 2 in the file would count twice.
+            np.not_equal(out.view(np.uint8), 0, out=out)
+
+    def _read_run(self, buffer: Array, start: int) -> None:
+        """Fill a contiguous 1-D buffer with the storage's elements from `start` on."""
+        offset = self._storage.offset + start * buffer.dtype.itemsize
+        self._storage.source.read_into(offset, buffer.view(np.uint8).data)
+
+
+def _without_storage(entry: TensorEntry) -> str:
+    if entry.kind == "meta":
+        return f"{entry.name} is a meta tensor: it has a dtype and a shape, but no values."
+    if entry.components:
+        parts = ", ".join(component.name for component in entry.components)
+        kind = entry.kind.replace("_", " ")
+        return f"{entry.name} is a {kind} tensor. Its values are in its parts: {parts}."
+    return f"{entry.name} has no data in this file."
+
+
+def _plan(axes: list[_Axis], start: int, itemsize: int) -> _Plan:
+    """Decide which axes (larger strides first) one read covers."""
+    span, useful, cut = 1, 1, len(axes)
+    while cut > 0:
+        axis = axes[cut - 1]
+        wider, more = span + (axis.count - 1) * axis.stride, useful * axis.count
+        if wider * itemsize > max(_SMALL_READ, _WASTE * more * itemsize):
+            break
+        span, useful, cut = wider, more, cut - 1
+    return _Plan(start, tuple(axes[:cut]), tuple(axes[cut:]), span)
+
+
+def _positions(axes: tuple[_Axis, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Every position along the outer axes, with its distance in the storage."""
+    for position in indices(tuple(range(axis.count) for axis in axes)):
+        yield position, sum(i * axis.stride for i, axis in zip(position, axes, strict=True))

@@ -1,0 +1,50 @@
+"""Numbers as text, the same in every locale."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from inspector.values.arrays import Array
+
+#: How floats are written: ``short`` has six significant digits; ``scientific`` has seven, with an
+#: exponent; ``exact`` has as many as it takes to read the same number back.
+NumberFormat = Literal["short", "scientific", "exact"]
+
+
+def number_text(value: Any, how: NumberFormat = "short") -> str:
+    """One NumPy or Python number as text."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, complex | np.complexfloating):
+        real, imaginary = number_text(value.real, how), number_text(value.imag, how)
+        sign = "" if imaginary.startswith("-") else "+"
+        return f"{real}{sign}{imaginary}j"
+    if how == "exact":
+        return _exact(value)
+    return f"{float(value):.6g}" if how == "short" else f"{float(value):.6e}"
+
+
+def _exact(value: Any) -> str:
+    """The shortest text that reads back as the same number of the same dtype."""
+    text = str(value)
+    return text.removesuffix(".0") if "e" not in text else text
+
+
+def cell_texts(array: Array, how: NumberFormat = "short") -> list[list[str]]:
+    """A 2-D array as rows of texts.
+
+    Parameters
+    ----------
+    array
+        Shape (rows, columns), any dtype of `DTYPES`' values.
+    """
+    if array.dtype.kind in "biu":
+        return [[str(value) for value in row] for row in array.tolist()]
+    if array.dtype.kind == "f" and how != "exact":
+        pattern = ".6g" if how == "short" else ".6e"
+        return [[format(value, pattern) for value in row] for row in array.tolist()]
+    return [[number_text(value, how) for value in row] for row in array]
