@@ -1,0 +1,110 @@
+"""What a file is that none of the formats recognises, in words and with a next step."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from inspector.checkpoints.errors import CheckpointError
+from inspector.checkpoints.naming import display_text
+
+_LATER = "is a {}, which this version does not read yet."
+_LFS = b"version https://git-lfs.github.com/spec/"
+_UNPACK = "Unpack it, and open what comes out."
+_DOWNLOAD = "Download the file itself; the link may need a login, or lead to a page about the file."
+
+#: First bytes, what they say, and what to do.
+_MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
+    (
+        bytes.fromhex("80028a0a6cfc9c46f9206aa85019"),
+        _LATER.format("torch file from before version 1.6"),
+        "Load it in torch and save it again: that makes a zip file.",
+    ),
+    (b"GGUF", _LATER.format("GGUF file"), ""),
+    (b"\x93NUMPY", _LATER.format("NumPy array (.npy)"), ""),
+    (b"\x89HDF\r\n\x1a\n", _LATER.format("HDF5 file, as Keras writes it"), ""),
+    (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
+    (b"BZh", "is compressed by bzip2.", _UNPACK),
+    (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "is compressed by zstd.", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive.", _UNPACK),
+    (b"Rar!\x1a\x07", "is a RAR archive.", _UNPACK),
+    (b"PK\x05\x06", "is an empty zip archive.", "Get it again from where it came from."),
+    (b"%PDF-", "is a PDF document.", "Choose a checkpoint instead."),
+    (b"\x89PNG", "is a picture.", "Choose a checkpoint instead."),
+    (b"\xff\xd8\xff", "is a picture.", "Choose a checkpoint instead."),
+    (b"\x7fELF", "is a program or a library.", "Choose a checkpoint instead."),
+    (b"MZ", "is a program or a library.", "Choose a checkpoint instead."),
+)
+
+
+def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
+    """The error for a file of no known format.
+
+    Parameters
+    ----------
+    name
+        What to call it.
+    head
+        Its first bytes.
+    size
+        Its bytes.
+    """
+    for magic, what, advice in _MAGIC:
+        if head.startswith(magic):
+            return CheckpointError(f"{name} {what}", advice=advice)
+    what, advice = _by_structure(head, size) or _by_text(head) or ("", "")
+    if what:
+        return CheckpointError(f"{name} {what}", advice=advice)
+    return CheckpointError(
+        f"{name} is no checkpoint of a known format: it begins with the bytes {head[:8].hex(' ')}.",
+        advice="torch zip files and safetensors can be read, whatever their names.",
+    )
+
+
+def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
+    if head[257:262] == b"ustar":
+        return (
+            "is a tar archive: a torch file from before version 0.1.10, or something packed.",
+            _UNPACK,
+        )
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return _LATER.format("plain pickle"), "Save it by torch.save."
+    if not head.strip(b"\0"):
+        return (
+            f"begins with {len(head):,} zero bytes: the download of its {size:,} bytes did not "
+            "finish.",
+            "Get it again from where it came from.",
+        )
+    return None
+
+
+def _by_text(head: bytes) -> tuple[str, str] | None:
+    if head.startswith(_LFS):
+        size = re.search(rb"\nsize (\d{1,18})", head)
+        there = f" of {int(size[1]):,} bytes" if size else ""
+        return (
+            f"is a git-lfs pointer: the file itself{there} was not downloaded.",
+            "Run `git lfs pull` in its folder.",
+        )
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "is a saved web page.", _DOWNLOAD
+    if text.startswith(b"<?xml"):
+        return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
+    if b'"weight_map"' in text:
+        return (
+            "is the index of a checkpoint in several files, which this version does not read yet.",
+            "Open the files that it names.",
+        )
+    try:
+        # The end may cut a character in two.
+        line = head.decode("utf-8", "strict" if len(head) < 64 else "ignore")
+    except UnicodeDecodeError:
+        return None
+    if not head or any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return None
+    first = display_text(line.strip().split("\n", 1)[0], 80)
+    if text.startswith((b"{", b"[")):
+        return f"is JSON text: {first}", _DOWNLOAD
+    return f"is a text file: {first}", _DOWNLOAD

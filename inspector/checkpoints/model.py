@@ -1,0 +1,212 @@
+"""The nouns of the lowest floor: what a file holds, without its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from inspector.checkpoints.dtypes import ITEMSIZE
+
+#: What kind of tensor an entry is. ``dense`` is a strided run of numbers in one storage.
+Kind = Literal[
+    "dense",
+    "sparse_coo",
+    "sparse_csr",
+    "sparse_csc",
+    "sparse_bsr",
+    "sparse_bsc",
+    "quantized",
+    "nested",
+    "meta",
+    "subclass",
+]
+
+Severity = Literal["note", "warning", "danger"]
+
+#: A step on the way from the root of a file to a value in it: a dictionary key or attribute name
+#: (str), or an integer key or list position (int).
+PathPart = str | int
+
+
+class ByteSource(Protocol):
+    """Reads bytes at an offset. Safe to call from several threads at once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that can be read."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset`` on.
+
+        Raises
+        ------
+        CheckpointError
+            If the range is not inside the source, or the file changed or became unreadable.
+        """
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill the writable ``buffer`` (format ``B``) from ``offset`` on. Raises as `read` does."""
+
+    def close(self) -> None:
+        """Give back the file. Later reads raise `CheckpointError`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Storage:
+    """A run of bytes in a source; several entries may share one (compared by identity).
+
+    Attributes
+    ----------
+    nbytes
+        The bytes that are really there, never a claim of the file.
+    key
+        What the file calls it, for display.
+    """
+
+    source: ByteSource
+    offset: int
+    nbytes: int
+    key: str
+    byteorder: Literal["little", "big"] = "little"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorEntry:
+    """One tensor by name, without its data.
+
+    Attributes
+    ----------
+    name
+        Unique in its checkpoint: keys joined by dots, integers as ``[0]``; the key itself in a
+        flat state dict.
+    path
+        The same as separate steps; the tree is built from it.
+    dtype
+        torch's name without ``torch.``, or the file's own word for a type that torch lacks.
+    stride, storage_offset
+        In elements.
+    storage
+        None where the file has no data for it (meta tensors, kinds made of `components`, damage).
+    device
+        The device that it was saved from: ``cpu``, ``cuda:1`` ...
+    components
+        The dense tensors that a sparse, nested or wrapped tensor is made of. Their names begin
+        with this entry's; they are not listed on their own in `Checkpoint.entries`.
+    details
+        Further facts in words, such as a quantizer's scale: name to text.
+    problem
+        Why its values cannot be read, as a sentence; empty if they can.
+    """
+
+    name: str
+    path: tuple[PathPart, ...]
+    dtype: str
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    storage: Storage | None
+    storage_offset: int = 0
+    device: str = "cpu"
+    kind: Kind = "dense"
+    requires_grad: bool = False
+    is_conj: bool = False
+    is_neg: bool = False
+    components: tuple[TensorEntry, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def numel(self) -> int:
+        """Elements: the product of the shape, 1 for a 0-d tensor."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element; 0 if the dtype is not one of torch's."""
+        return ITEMSIZE.get(self.dtype, 0)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements (`numel` times `itemsize`), however few of them are stored."""
+        if self.components:
+            return sum(component.nbytes for component in self.components)
+        return self.numel * self.itemsize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueEntry:
+    """A plain value beside the tensors: an epoch, a learning rate, a version string.
+
+    Attributes
+    ----------
+    type_name
+        ``int``, ``str``, ``numpy.float64``, a class that the file names ...
+    text
+        The value, safe to show and of bounded length.
+    """
+
+    name: str
+    path: tuple[PathPart, ...]
+    type_name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the reader noticed and the user should know.
+
+    Attributes
+    ----------
+    severity
+        ``note``: ordinary. ``warning``: part of the file is not as it should be. ``danger``: the
+        file asks for something that only harm would need.
+    where
+        A member, an offset or an entry's name; may be empty.
+    """
+
+    severity: Severity
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """An opened file: its format, its entries, what it says of itself, what was noticed.
+
+    Attributes
+    ----------
+    format
+        In words: ``torch zip``, ``safetensors``.
+    size
+        The file's bytes.
+    metadata
+        What the file says of itself, text by name.
+    sources
+        What has to be closed.
+    """
+
+    path: Path
+    format: str
+    size: int
+    entries: Sequence[TensorEntry]
+    values: Sequence[ValueEntry] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    sources: Sequence[ByteSource] = ()
+
+    def find(self, name: str) -> TensorEntry | None:
+        """The entry, or the component of an entry, of this name."""
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+            for component in entry.components:
+                if component.name == name:
+                    return component
+        return None
+
+    def close(self) -> None:
+        """Give back the files. Entries keep their description; reading them raises."""
+        for source in self.sources:
+            source.close()

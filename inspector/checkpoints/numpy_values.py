@@ -1,0 +1,195 @@
+"""NumPy's scalars and arrays as pickles hold them, without NumPy."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, Literal
+
+from inspector.checkpoints.describe import describe
+from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
+from inspector.checkpoints.model import PathPart, Storage, TensorEntry
+from inspector.checkpoints.naming import display_text
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+from inspector.checkpoints.sources import MemoryBytes
+from inspector.checkpoints.torch_types import numpy_dtype
+
+#: Both spellings of where NumPy keeps its private functions.
+_PLACES = ("numpy.core", "numpy._core")
+
+_SCALARS: Final = frozenset(f"{place}.multiarray.scalar" for place in _PLACES)
+_RECONSTRUCTED: Final = frozenset(f"{place}.multiarray._reconstruct" for place in _PLACES)
+_FROM_BUFFER: Final = frozenset(f"{place}.numeric._frombuffer" for place in _PLACES)
+
+_FORMATS: Final = {
+    "bool": "?",
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "uint8": "B",
+    "uint16": "H",
+    "uint32": "I",
+    "uint64": "Q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+    "complex64": "ff",
+    "complex128": "dd",
+}
+
+
+#: Bytes of a scalar, at most: a text of NumPy's may be long, but is not shown in full.
+_MAX_SCALAR: Final = 4096
+
+
+class NumpyArray:
+    """What a pickled array consists of.
+
+    Attributes
+    ----------
+    dtype
+        torch's word, or empty if torch has none; then `word` is NumPy's.
+    items
+        The elements of an array of Python objects; else None.
+    raw
+        The bytes of the others; None if they are missing.
+    """
+
+    __slots__ = ("big", "dtype", "fortran", "items", "raw", "shape", "word")
+
+    def __init__(
+        self,
+        shape: object,
+        dtype: object,
+        fortran: bool,
+        items: list[object] | None,
+        raw: bytes | None,
+    ) -> None:
+        self.shape: Final = integers(shape)
+        self.dtype, self.big, self.word = numpy_dtype(dtype)
+        self.fortran: Final = fortran
+        self.items: Final = items
+        self.raw: Final = raw
+
+    def described(self) -> tuple[str, str]:
+        """Type and text of an array that torch has no dtype for."""
+        shape = "" if self.shape is None else f" of shape {describe(self.shape)}"
+        return "numpy.ndarray", f"NumPy array{shape}, {display_text(self.word, 40)}"
+
+    def entry(self, name: str, path: tuple[PathPart, ...]) -> TensorEntry:
+        """The array as a dense tensor whose bytes are in memory."""
+        raw = self.raw or b""
+        shape = self.shape or ()
+        stride = column_major(shape) if self.fortran else contiguous(shape)
+        if self.shape is None:
+            problem = "Its shape is none."
+        else:
+            problem = strided_problem(shape, stride, 0, ITEMSIZE[self.dtype], len(raw))
+        byteorder: Literal["little", "big"] = "big" if self.big else "little"
+        return TensorEntry(
+            name=name,
+            path=path,
+            dtype=self.dtype,
+            shape=shape,
+            stride=stride,
+            storage=Storage(MemoryBytes(raw), 0, len(raw), "in the pickle", byteorder),
+            details={"saved as": "NumPy array"},
+            problem=problem,
+        )
+
+
+class NumpyReader:
+    """Recognises NumPy's arrays and scalars in the nodes of one file."""
+
+    def __init__(self) -> None:
+        #: Bytes that a protocol without bytes wrote as text, by the identity of the text: a
+        #: file may refer to one text a million times.
+        self._encoded: dict[int, bytes | None] = {}
+
+    def array(self, node: ObjectNode) -> NumpyArray | None:
+        """The parts of an array; None if the node is none, or is damaged."""
+        if type(node.callee) is not GlobalNode:
+            return None
+        if node.callee.qualified in _FROM_BUFFER:
+            args = node.args
+            if type(args) is not tuple or len(args) < 4:
+                return None
+            fortran = type(args[3]) is str and args[3] == "F"
+            return NumpyArray(args[2], args[1], fortran, None, self._bytes(args[0]))
+        if node.callee.qualified not in _RECONSTRUCTED:
+            return None
+        state = node.states[-1] if node.states else None
+        if type(state) is not tuple or len(state) < 5:
+            return None
+        data = state[4]
+        return NumpyArray(
+            state[1],
+            state[2],
+            state[3] is True or (type(state[3]) is int and state[3] == 1),
+            data if type(data) is list else None,
+            self._bytes(data),
+        )
+
+    def is_scalar(self, node: ObjectNode) -> bool:
+        """Whether the node makes a NumPy scalar, as far as its callee tells."""
+        return type(node.callee) is GlobalNode and node.callee.qualified in _SCALARS
+
+    def scalar(self, node: object) -> tuple[str, str] | None:
+        """Type and text of a NumPy scalar, or of bytes; None if the node is neither."""
+        if type(node) is not ObjectNode:
+            return None
+        if _encoded_text(node) is not None:
+            raw = self._bytes(node)
+            return None if raw is None else ("bytes", describe(raw))
+        args = node.args
+        if not self.is_scalar(node) or type(args) is not tuple or len(args) < 2:
+            return None
+        dtype, big, word = numpy_dtype(args[0])
+        raw = self._bytes(args[1])
+        if raw is None or len(raw) > _MAX_SCALAR:
+            return None
+        if dtype not in _FORMATS:
+            return f"numpy.{display_text(word, 40)}", describe(_text_of(word, raw))
+        layout = struct.Struct((">" if big else "<") + _FORMATS[dtype])
+        if layout.size != len(raw):
+            return None
+        numbers = layout.unpack(raw)
+        value = numbers[0] if len(numbers) == 1 else complex(*numbers)
+        return f"numpy.{dtype}", repr(value)
+
+    def _bytes(self, value: object) -> bytes | None:
+        """Bytes, also where a protocol without bytes wrote ``_codecs.encode(text, "latin1")``."""
+        if type(value) is bytes:
+            return value
+        if type(value) is str:
+            # A string of Python 2 that happens to be text
+            return self._encode(value, "utf-8")
+        text = _encoded_text(value)
+        return None if text is None else self._encode(text, "latin1")
+
+    def _encode(self, text: str, encoding: str) -> bytes | None:
+        if id(text) not in self._encoded:
+            try:
+                self._encoded[id(text)] = text.encode(encoding)
+            except UnicodeEncodeError:
+                self._encoded[id(text)] = None
+        return self._encoded[id(text)]
+
+
+def _encoded_text(node: object) -> str | None:
+    if (
+        type(node) is ObjectNode
+        and type(node.callee) is GlobalNode
+        and node.callee.qualified == "_codecs.encode"
+        and type(node.args) is tuple
+        and node.args
+        and type(node.args[0]) is str
+    ):
+        return node.args[0]
+    return None
+
+
+def _text_of(word: str, raw: bytes) -> object:
+    """NumPy's texts are UTF-32; all else is shown as bytes."""
+    return raw.decode("utf-32-le", "replace") if word.startswith("U") else raw

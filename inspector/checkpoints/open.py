@@ -1,0 +1,113 @@
+"""Opening a file: which format it has, and what it holds."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inspector.checkpoints.errors import CheckpointError
+from inspector.checkpoints.foreign import describe_foreign
+from inspector.checkpoints.formats import FORMATS, HEAD
+from inspector.checkpoints.model import Checkpoint
+from inspector.checkpoints.naming import display_text
+from inspector.checkpoints.sources import LocalFile
+
+
+def open_checkpoint(
+    path: str | os.PathLike[str], *, check: Callable[[], None] | None = None
+) -> Checkpoint:
+    """Open a file and list what is in it, without reading tensors and without running anything.
+
+    Runs on any thread, for up to some seconds with very large files; other threads get their
+    turns.
+
+    Parameters
+    ----------
+    path
+        The file. Its content decides on its format, not its name.
+    check
+        Called about every 10 ms; may raise `Cancelled`.
+
+    Returns
+    -------
+    Checkpoint
+        To be closed.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, foreign, damaged or hostile; it says which.
+    Cancelled
+        If ``check`` did.
+    """
+    file = LocalFile(Path(path))
+    try:
+        with _collection_paused():
+            return _open(file, _yielding(check))
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
+    name = display_text(str(file.path))
+    if not file.size:
+        raise CheckpointError(
+            f"{name} is empty.", advice="The download or the copy did not finish. Get it again."
+        )
+    head = file.read(0, min(HEAD, file.size))
+    for known in FORMATS:
+        if known.sniff(head, file):
+            try:
+                return known.open(file, check)
+            except CheckpointError as error:
+                raise CheckpointError(
+                    f"{name} could not be opened as {known.name}. {error.message}",
+                    where=error.where,
+                    advice=error.advice,
+                ) from error
+    raise describe_foreign(name, head, file.size)
+
+
+def _yielding(check: Callable[[], None] | None) -> Callable[[], None]:
+    def yield_and_check() -> None:
+        # A thread that waits for the interpreter, such as the window's, goes first.
+        time.sleep(0)
+        if check is not None:
+            check()
+
+    return yield_and_check
+
+
+_paused = 0
+_pause_lock = threading.Lock()
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Keep the cyclic garbage collector from looking at a million new nodes again and again.
+
+    It takes a third of the time of a large listing, and finds nothing. Counted, because several
+    threads may open files at once; the last one switches it on again, if it was on.
+    """
+    global _paused
+    with _pause_lock:
+        if _paused or gc.isenabled():
+            _paused += 1
+            counted = True
+            gc.disable()
+        else:
+            counted = False
+    try:
+        yield
+    finally:
+        if counted:
+            with _pause_lock:
+                _paused -= 1
+                if not _paused:
+                    gc.enable()

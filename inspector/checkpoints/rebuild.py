@@ -1,0 +1,517 @@
+"""What torch's ``_rebuild_...`` functions mean: nodes to tensor entries.
+
+Source: ``torch/_utils.py`` and ``torch/_tensor.py`` of torch 0.4 to 2.13. Every number here comes
+from the file; a tensor that does not make sense becomes an entry with a problem, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
+
+from inspector.checkpoints.describe import describe, integer_text
+from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.geometry import integers, strided_problem
+from inspector.checkpoints.model import ByteSource, Kind, PathPart, Storage, TensorEntry
+from inspector.checkpoints.naming import display_text, join_name
+from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
+from inspector.checkpoints.torch_types import is_untyped, storage_dtype, torch_dtype
+
+#: Tensors in tensors (a parameter of a subclass of a ...), at most.
+_MAX_NESTING = 16
+
+#: Attributes of a tensor that are looked at to find what it is made of, at most.
+_MAX_PARTS: Final = 64
+
+#: Storages that are remembered as too short, at most.
+_MAX_MISMATCHED: Final = 100
+
+_DAMAGED = "Its description in the file is damaged."
+
+Path = tuple[PathPart, ...]
+Args = tuple[object, ...]
+
+
+class StoredRun(NamedTuple):
+    """Where the bytes of a storage are."""
+
+    source: ByteSource
+    offset: int
+    nbytes: int
+    #: Why they can not be read, as the end of a sentence about the storage; mostly empty.
+    problem: str = ""
+
+
+#: Finds a storage by its key in the file.
+FindStorage = Callable[[str], StoredRun | None]
+
+
+class _Reference(NamedTuple):
+    """A storage as a tensor refers to it."""
+
+    storage: Storage | None
+    dtype: str
+    device: str
+    problem: str
+
+
+class Rebuilder:
+    """Makes entries of nodes.
+
+    Parameters
+    ----------
+    find
+        Finds a storage by its key.
+    byteorder
+        Of the storages.
+
+    Attributes
+    ----------
+    mismatched
+        Keys of the storages that have fewer bytes than the pickle claims.
+    """
+
+    def __init__(self, find: FindStorage, byteorder: Literal["little", "big"]) -> None:
+        self._find: Final = find
+        self._byteorder: Final = byteorder
+        self._dtypes: Final[dict[int, str]] = {}
+        self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
+        self.mismatched: Final[dict[str, str]] = {}
+
+    def tensor(
+        self, build: Builder, node: ObjectNode, name: str, path: Path, depth: int = 0
+    ) -> TensorEntry:
+        """The entry for a node, by what `builder` found for it."""
+        try:
+            if type(node.args) is not tuple or depth > _MAX_NESTING:
+                raise _DamagedError(_DAMAGED)
+            return build(self, node.args, name, path, depth)
+        except _DamagedError as error:
+            return TensorEntry(name, path, "?", (), (), None, problem=str(error))
+
+    def bare_storage(self, node: PersistentNode, name: str, path: Path) -> TensorEntry:
+        """A storage that was saved by itself, as a tensor of one dimension."""
+        try:
+            storage, dtype, device, problem = self._reference(node)
+        except _DamagedError as error:
+            return TensorEntry(name, path, "?", (), (), None, problem=str(error))
+        count = storage.nbytes // ITEMSIZE[dtype] if storage is not None else 0
+        return TensorEntry(
+            name=name,
+            path=path,
+            dtype=dtype,
+            shape=(count,),
+            stride=(1,),
+            storage=storage,
+            device=device,
+            details={"saved as": "storage"},
+            problem=problem,
+        )
+
+    def _reference(self, node: object) -> _Reference:
+        """What ``("storage", class, key, location, count)`` refers to."""
+        pid = node.pid if type(node) is PersistentNode else None
+        if type(pid) is not tuple or len(pid) < 5 or type(pid[2]) is not str:
+            raise _DamagedError("Its storage is not described as torch does.")
+        kind, key, device, count = pid[1], pid[2], pid[3], pid[4]
+        # By identity: a class is one node, and there are few; nothing of the file is hashed.
+        dtype = self._dtypes.get(id(kind)) or storage_dtype(kind)
+        self._dtypes[id(kind)] = dtype
+        if not dtype:
+            raise _DamagedError(f"The kind of its storage is not known: {describe(kind)}.")
+        if key not in self._storages:
+            self._storages[key] = self._storage(key, kind, dtype, count)
+        storage, problem = self._storages[key]
+        return _Reference(storage, dtype, device if type(device) is str else "?", problem)
+
+    def _storage(
+        self, key: str, kind: object, dtype: str, count: object
+    ) -> tuple[Storage | None, str]:
+        run = self._find(key)
+        if run is None:
+            return None, "The file has no storage for it."
+        if run.problem:
+            return None, f"Its storage {display_text(key, 100)} {run.problem}."
+        claimed = count if type(count) is int else -1
+        claimed *= 1 if is_untyped(kind) else ITEMSIZE[dtype]
+        if claimed > run.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
+            self.mismatched[key] = f"it has {run.nbytes:,} of {integer_text(claimed)} bytes"
+        return Storage(run.source, run.offset, run.nbytes, key, self._byteorder), ""
+
+    def _strided(
+        self, args: Args, name: str, path: Path, dtype: str = "", meta_at: int = 6
+    ) -> TensorEntry:
+        """The tensor that all of torch's strided formats describe alike."""
+        if len(args) < 4:
+            raise _DamagedError(_DAMAGED)
+        storage, own_dtype, device, problem = self._reference(args[0])
+        dtype = dtype or own_dtype
+        offset, shape, stride = args[1], integers(args[2]), integers(args[3])
+        if shape is None or stride is None or type(offset) is not int:
+            raise _DamagedError("Its shape, stride or offset is none.")
+        if offset >= 1 << 63:
+            raise _DamagedError("Its offset is impossible.")
+        if storage is not None:
+            problem = strided_problem(shape, stride, offset, ITEMSIZE[dtype], storage.nbytes)
+        conj = neg = False
+        if len(args) > meta_at:
+            conj, neg = _view_bits(args[meta_at])
+        return TensorEntry(
+            name,
+            path,
+            dtype,
+            shape,
+            stride,
+            storage,
+            offset,
+            device if len(device) < 40 else display_text(device, 40),
+            "dense",
+            len(args) > 4 and args[4] is True,
+            conj,
+            neg,
+            problem=problem,
+        )
+
+    def _inner(self, node: object, name: str, path: Path, depth: int) -> TensorEntry:
+        """The tensor that another one is made of."""
+        build = builder(node) if type(node) is ObjectNode else None
+        if build is None or type(node) is not ObjectNode:
+            raise _DamagedError("What it is made of is no tensor.")
+        return self.tensor(build, node, name, path, depth + 1)
+
+    def component(self, node: object, part: str, name: str, path: Path, depth: int) -> TensorEntry:
+        """The same, below the name of the other one."""
+        # Each level of components counts for half of the nesting, so that there are two at most.
+        depth += _MAX_NESTING // 2
+        return self._inner(node, join_name(name, part, first=False), (*path, part), depth)
+
+
+class _DamagedError(Exception):
+    """A tensor that is not described as torch does; its text is for the user."""
+
+
+Builder = Callable[[Rebuilder, Args, str, Path, int], TensorEntry]
+
+
+def _view_bits(metadata: object) -> tuple[bool, bool]:
+    """Whether a tensor's numbers are to be conjugated, and negated, when they are read."""
+    if type(metadata) is not DictNode:
+        return False, False
+    bits = {key: value is True for key, value in metadata.pairs[:_MAX_PARTS] if type(key) is str}
+    return bits.get("conj", False), bits.get("neg", False)
+
+
+def _tensor_v2(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+    return r._strided(args, name, path)
+
+
+def _tensor_v3(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+    dtype = torch_dtype(args[6]) if len(args) > 6 else ""
+    if not dtype:
+        raise _DamagedError("Its dtype is not known.")
+    return r._strided(args, name, path, dtype, meta_at=7)
+
+
+def _parameter(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    entry = r._inner(args[0] if args else None, name, path, depth)
+    return replace(entry, requires_grad=len(args) > 1 and args[1] is True)
+
+
+def _moved(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    """``_rebuild_device_tensor_from_cpu_tensor(data, dtype, device, requires_grad)``."""
+    if len(args) < 4:
+        raise _DamagedError(_DAMAGED)
+    entry = r._inner(args[0], name, path, depth)
+    return replace(entry, device=device_text(args[2]), requires_grad=args[3] is True)
+
+
+def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    layout = layout_text(args[0]) if args else ""
+    parts = args[1] if len(args) > 1 else None
+    names = _SPARSE_PARTS.get(layout)
+    if names is None or type(parts) is not tuple or len(parts) <= len(names):
+        raise _DamagedError("Its sparse layout is not known, or damaged.")
+    components = tuple(
+        r.component(part, part_name, name, path, depth)
+        for part, part_name in zip(parts, names, strict=False)
+    )
+    shape = integers(parts[len(names)])
+    if shape is None:
+        raise _DamagedError("Its shape is none.")
+    details = {"layout": layout}
+    if layout == "sparse_coo" and len(parts) > 3:
+        details["coalesced"] = "yes" if parts[3] is True else "no"
+    values = components[-1]
+    return TensorEntry(
+        name=name,
+        path=path,
+        dtype=values.dtype,
+        shape=shape,
+        stride=(),
+        storage=None,
+        device=values.device,
+        kind=_SPARSE_KINDS[layout],
+        requires_grad=values.requires_grad,
+        components=components,
+        details=details,
+        problem=_first_problem(components),
+    )
+
+
+def _quantized(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    if len(args) < 6 or type(args[4]) is not tuple or len(args[4]) < 3:
+        raise _DamagedError(_DAMAGED)
+    entry = r._strided((*args[:4], args[5]), name, path)
+    scheme, *numbers = args[4]
+    word = scheme.name if type(scheme) is GlobalNode else describe(scheme)
+    details = {"scheme": word}
+    components: tuple[TensorEntry, ...] = ()
+    if "per_channel" in word:
+        details["axis"] = describe(numbers[2]) if len(numbers) > 2 else "?"
+        codes = replace(
+            entry,
+            name=join_name(name, "int_repr", first=False),
+            path=(*path, "int_repr"),
+            dtype=_CODES.get(entry.dtype, "uint8"),
+        )
+        components = (
+            codes,
+            r.component(numbers[0], "scales", name, path, depth),
+            r.component(numbers[1], "zero_points", name, path, depth),
+        )
+    else:
+        details["scale"], details["zero_point"] = describe(numbers[0]), describe(numbers[1])
+    return replace(
+        entry,
+        kind="quantized",
+        details=details,
+        components=components,
+        problem=entry.problem or _first_problem(components),
+    )
+
+
+def _nested(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    if len(args) < 4:
+        raise _DamagedError(_DAMAGED)
+    components = tuple(
+        r.component(part, part_name, name, path, depth)
+        for part, part_name in zip(args, _NESTED_PARTS, strict=False)
+    )
+    values, sizes = components[0], components[1]
+    return TensorEntry(
+        name=name,
+        path=path,
+        dtype=values.dtype,
+        shape=sizes.shape[:1],
+        stride=(),
+        storage=None,
+        device=values.device,
+        kind="nested",
+        requires_grad=values.requires_grad,
+        components=components,
+        details={"pieces": str(sizes.shape[0]) if sizes.shape else "?", "layout": "strided"},
+        problem=_first_problem(components),
+    )
+
+
+def _jagged(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    """``_rebuild_njt({"values": ..., "offsets": ..., ...})``: nested, by offsets."""
+    parts = dict(attributes(args[0])) if args else {}
+    components = tuple(
+        r.component(parts[part], part, name, path, depth)
+        for part in ("values", "offsets", "lengths")
+        if type(parts.get(part)) is ObjectNode
+    )
+    if len(components) < 2:
+        raise _DamagedError(_DAMAGED)
+    values, offsets = components[0], components[1]
+    pieces = max(0, offsets.shape[0] - 1) if offsets.shape else 0
+    return TensorEntry(
+        name=name,
+        path=path,
+        dtype=values.dtype,
+        shape=(pieces,),
+        stride=(),
+        storage=None,
+        device=values.device,
+        kind="nested",
+        requires_grad=values.requires_grad,
+        components=components,
+        details={"pieces": str(pieces), "layout": "jagged"},
+        problem=_first_problem(components),
+    )
+
+
+def _meta(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+    shape = integers(args[1]) if len(args) > 1 else None
+    stride = integers(args[2]) if len(args) > 2 else None
+    if shape is None or stride is None:
+        raise _DamagedError(_DAMAGED)
+    return TensorEntry(
+        name=name,
+        path=path,
+        dtype=torch_dtype(args[0]) or "?",
+        shape=shape,
+        stride=stride,
+        storage=None,
+        device="meta",
+        kind="meta",
+        requires_grad=len(args) > 3 and args[3] is True,
+        problem="It was saved from the meta device, without numbers.",
+    )
+
+
+def _wrapper(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+    """``_rebuild_wrapper_subclass``: what it wraps comes with the state, in `_from_type`."""
+    if len(args) < 8:
+        raise _DamagedError(_DAMAGED)
+    shape, stride = integers(args[2]), integers(args[3])
+    if shape is None or stride is None:
+        raise _DamagedError("Its shape or stride is none.")
+    return TensorEntry(
+        name=name,
+        path=path,
+        dtype=torch_dtype(args[1]) or "?",
+        shape=shape,
+        stride=stride,
+        storage=None,
+        storage_offset=args[4] if type(args[4]) is int and 0 <= args[4] < 1 << 63 else 0,
+        device=device_text(args[6]),
+        kind="subclass",
+        requires_grad=args[7] is True,
+        details={"class": describe(args[0])},
+        problem="It wraps other tensors, and the file does not say which.",
+    )
+
+
+def _from_type(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
+    """``_rebuild_from_type_v2(function, class, arguments, state)``."""
+    if len(args) < 3:
+        raise _DamagedError(_DAMAGED)
+    entry = r._inner(ObjectNode(args[0], args[2]), name, path, depth)
+    if type(args[1]) is GlobalNode and args[1].qualified not in _PLAIN_CLASSES:
+        entry = replace(entry, details={**entry.details, "class": describe(args[1])})
+    if entry.kind != "subclass" or len(args) < 4:
+        return entry
+    components = tuple(
+        r.component(value, key, name, path, depth)
+        for key, value in attributes(args[3])
+        if type(value) is ObjectNode and builder(value) is not None
+    )
+    if not components:
+        return entry
+    return replace(entry, components=components, problem=_first_problem(components))
+
+
+def _first_problem(components: Sequence[TensorEntry]) -> str:
+    for component in components:
+        if component.problem:
+            return f"Its {component.path[-1]} can not be read. {component.problem}"
+    return ""
+
+
+def attributes(state: object) -> list[tuple[str, object]]:
+    """The first attributes that a state sets: a dictionary, or a pair of it and one for slots."""
+    parts = state if type(state) is tuple and len(state) == 2 else (state,)
+    return [
+        (key, value)
+        for part in parts
+        if type(part) is DictNode
+        for key, value in part.pairs[:_MAX_PARTS]
+        if type(key) is str
+    ]
+
+
+def saved_attributes(node: ObjectNode) -> list[object]:
+    """The states with the Python attributes that a tensor was saved with."""
+    found: list[object] = []
+    for _ in range(_MAX_NESTING):
+        callee, args = node.callee, node.args
+        if type(callee) is not GlobalNode or type(args) is not tuple:
+            break
+        if callee.qualified in _WITH_STATE and len(args) > 3:
+            found.append(args[3])
+        elif callee.qualified not in _PARAMETERS:
+            break
+        if not args or type(args[0]) is not ObjectNode:
+            break
+        node = args[0]
+    return found
+
+
+def builder(node: ObjectNode) -> Builder | None:
+    """What makes a tensor of a node; None if the node makes none, as far as its callee tells."""
+    callee = node.callee
+    return _BUILDERS.get(callee.qualified) if type(callee) is GlobalNode else None
+
+
+def device_text(node: object) -> str:
+    """``cuda:0`` for a ``torch.device`` or its text."""
+    if type(node) is str:
+        return display_text(node, 40)
+    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
+        return display_text(":".join(describe(part) for part in node.args[:2]), 40)
+    return "?"
+
+
+def layout_text(node: object) -> str:
+    """``sparse_csr`` for what ``torch.serialization._get_layout`` is asked for."""
+    if type(node) is GlobalNode:
+        return node.name
+    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
+        word = node.args[0]
+        if type(word) is str:
+            return word.removeprefix("torch.")
+    return ""
+
+
+_PLAIN_CLASSES = frozenset({"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter"})
+
+_WITH_STATE = frozenset(
+    {
+        "torch._utils._rebuild_parameter_with_state",
+        "torch._tensor._rebuild_from_type",
+        "torch._tensor._rebuild_from_type_v2",
+    }
+)
+
+_PARAMETERS = frozenset({"torch._utils._rebuild_parameter"})
+
+_NESTED_PARTS = ("values", "sizes", "strides", "storage_offsets")
+
+#: dtype of the numbers that a quantized dtype stores.
+_CODES: Final = {"qint8": "int8", "qint32": "int32"}
+
+_SPARSE_PARTS: Final = {
+    "sparse_coo": ("indices", "values"),
+    "sparse_csr": ("crow_indices", "col_indices", "values"),
+    "sparse_csc": ("ccol_indices", "row_indices", "values"),
+    "sparse_bsr": ("crow_indices", "col_indices", "values"),
+    "sparse_bsc": ("ccol_indices", "row_indices", "values"),
+}
+
+_SPARSE_KINDS: Final[dict[str, Kind]] = {
+    "sparse_coo": "sparse_coo",
+    "sparse_csr": "sparse_csr",
+    "sparse_csc": "sparse_csc",
+    "sparse_bsr": "sparse_bsr",
+    "sparse_bsc": "sparse_bsc",
+}
+
+_BUILDERS: Final[dict[str, Builder]] = {
+    "torch._utils._rebuild_tensor": _tensor_v2,
+    "torch._utils._rebuild_tensor_v2": _tensor_v2,
+    "torch._utils._rebuild_tensor_v3": _tensor_v3,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._utils._rebuild_sparse_tensor": _sparse,
+    "torch._utils._rebuild_qtensor": _quantized,
+    "torch._utils._rebuild_nested_tensor": _nested,
+    "torch.nested._internal.nested_tensor._rebuild_njt": _jagged,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
+    "torch._utils._rebuild_wrapper_subclass": _wrapper,
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": _moved,
+    "torch._tensor._rebuild_from_type": _from_type,
+    "torch._tensor._rebuild_from_type_v2": _from_type,
+}

@@ -1,0 +1,111 @@
+"""What names of torch and NumPy in a pickle stand for, in torch's words for dtypes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+
+#: dtype of the elements of a storage, by the class of the storage without ``Storage``.
+_STORAGE_DTYPES: Final = {
+    "Byte": "uint8",
+    "Char": "int8",
+    "Short": "int16",
+    "Int": "int32",
+    "Long": "int64",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "Float": "float32",
+    "Double": "float64",
+    "Bool": "bool",
+    "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128",
+    "QInt8": "qint8",
+    "QUInt8": "quint8",
+    "QInt32": "qint32",
+    "QUInt4x2": "quint4x2",
+    "QUInt2x4": "quint2x4",
+    "Untyped": "uint8",
+}
+
+_ALIASES: Final = {
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+    "short": "int16",
+    "int": "int32",
+    "long": "int64",
+    "chalf": "complex32",
+    "cfloat": "complex64",
+    "cdouble": "complex128",
+}
+
+#: torch's dtype by NumPy's kind and width.
+_NUMPY_DTYPES: Final = {
+    "b1": "bool",
+    "i1": "int8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "u8": "uint64",
+    "f2": "float16",
+    "f4": "float32",
+    "f8": "float64",
+    "c8": "complex64",
+    "c16": "complex128",
+}
+
+
+def storage_dtype(node: object) -> str:
+    """The dtype of a storage class such as ``torch.cuda.FloatStorage``; empty if it is none."""
+    if type(node) is not GlobalNode or not node.module.startswith("torch"):
+        return ""
+    return _STORAGE_DTYPES.get(node.name.removesuffix("Storage"), "")
+
+
+def is_untyped(node: object) -> bool:
+    """Whether a storage class counts bytes instead of elements."""
+    return type(node) is GlobalNode and node.name == "UntypedStorage"
+
+
+def torch_dtype(node: object) -> str:
+    """The dtype that ``torch.float8_e5m2`` and its like stand for; empty if it is none."""
+    if type(node) is not GlobalNode or node.module != "torch":
+        return ""
+    name = _ALIASES.get(node.name, node.name)
+    return name if name in ITEMSIZE else ""
+
+
+def numpy_dtype(node: object) -> tuple[str, bool, str]:
+    """What a pickled ``numpy.dtype`` means.
+
+    Returns
+    -------
+    dtype : str
+        torch's word, or empty if torch has no such dtype.
+    big : bool
+        Whether its bytes are big-endian.
+    word : str
+        NumPy's own word, such as ``U5``.
+    """
+    if type(node) is not ObjectNode or type(node.args) is not tuple or not node.args:
+        return "", False, "?"
+    first = node.args[0]
+    if type(first) is GlobalNode:
+        # ml_dtypes: numpy.dtype(ml_dtypes.bfloat16)
+        known = first.name if first.module.startswith("ml_dtypes") else ""
+        return (known if known in ITEMSIZE else ""), False, first.name
+    if type(first) is not str:
+        return "", False, "?"
+    state = node.states[-1] if node.states else None
+    order = state[1] if type(state) is tuple and len(state) > 1 else "<"
+    fields = state[4] if type(state) is tuple and len(state) > 4 else None
+    if fields is not None:
+        return "", False, "structured"
+    word = first.lstrip("<>=|")
+    big = (type(order) is str and order == ">") or first.startswith(">")
+    return _NUMPY_DTYPES.get(word, ""), big, word[:100]

@@ -1,0 +1,319 @@
+"""The walk over a pickle's nodes that finds every tensor and every plain value.
+
+It is a loop, not a recursion. Each container is looked into once; again only within a budget, so
+that what is saved under two names is listed under both, while a graph of shared lists that would
+unfold to millions costs no more than it has nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from inspector.checkpoints.containers import (
+    Attributes,
+    Child,
+    Internal,
+    children,
+    identity,
+    is_plain,
+    is_plain_object,
+    plain_length,
+)
+from inspector.checkpoints.describe import SCALARS, describe, type_name
+from inspector.checkpoints.model import Finding, PathPart, TensorEntry, ValueEntry
+from inspector.checkpoints.naming import Names, display_text, join_name
+from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
+from inspector.checkpoints.pickle_nodes import ObjectNode, PersistentNode
+from inspector.checkpoints.rebuild import (
+    Builder,
+    Path,
+    Rebuilder,
+    builder,
+    saved_attributes,
+)
+
+#: Containers within containers; more are not looked into.
+_MAX_DEPTH: Final = 256
+
+_MAX_VALUES: Final = 100_000
+
+#: Findings about single tensors, at most.
+_MAX_FINDINGS: Final = 100
+
+#: Kinds that have no numbers of their own, without anything being wrong.
+_WITHOUT_NUMBERS: Final = frozenset({"meta", "subclass"})
+
+#: Bytes that entries and their names may take: this, and so many for each byte of the pickle.
+_ALLOWANCE: Final = 16 << 20
+_ALLOWANCE_PER_BYTE: Final = 16
+_ENTRY_COST: Final = 500
+
+#: In place of the identity of what the root lies in.
+_ROOT: Final = 0
+
+#: Entries between two calls of ``check``.
+_ROUND: Final = 2048
+
+
+class _Frame:
+    """A container that is being looked into."""
+
+    __slots__ = ("identity", "name", "path", "quiet", "rest")
+
+    def __init__(
+        self, number: int, name: str, path: Path, quiet: bool, rest: Iterator[Child]
+    ) -> None:
+        self.identity = number
+        self.name = name
+        self.path = path
+        #: Whether the plain values in it are not shown.
+        self.quiet = quiet
+        self.rest = rest
+
+
+class _AllowanceSpentError(Exception):
+    """The entries would fill more memory than the file is worth."""
+
+
+class Walk:
+    """Collects entries, values and findings from one or several pickles of a file.
+
+    Parameters
+    ----------
+    check
+        Called now and then; may raise `Cancelled`.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self.entries: Final[list[TensorEntry]] = []
+        self.values: Final[list[ValueEntry]] = []
+        self._rebuilders: Final[list[Rebuilder]] = []
+        self._numpy: Final = NumpyReader()
+        self._check: Final = check
+        self._names: Final = Names()
+        self._frames: list[_Frame] = []
+        #: The containers and tensors that were met, with how much it takes to list them again.
+        self._seen: Final[dict[int, int]] = {}
+        self._active: Final[set[int]] = set()
+        self._again = 0
+        self._allowance = 0
+        self._hidden_values = 0
+        self._not_again = 0
+        self._too_deep = 0
+        self._spent = False
+
+    def run(
+        self, root: object, rebuilder: Rebuilder, *, nodes: int, size: int, path: Path = ()
+    ) -> None:
+        """Walk from ``root``, which has to outlive this object.
+
+        Parameters
+        ----------
+        rebuilder
+            Makes the tensors.
+        nodes, size
+            The pickle's opcodes and bytes; what the walk may cost is measured by them.
+        path
+            What the root is called. Where it has no name, a tensor or value that is all there is
+            gets one.
+        """
+        self._rebuilders.append(rebuilder)
+        self._again += nodes + 1000
+        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
+        name = ""
+        for position, part in enumerate(path):
+            name = join_name(name, part, first=position == 0)
+        self._frames = [_Frame(_ROOT, name, path, False, iter([(None, root)]))]
+        try:
+            while self._frames:
+                self._advance(self._frames[-1])
+        except _AllowanceSpentError:
+            self._spent = True
+        self._active.clear()
+
+    def findings(self) -> list[Finding]:
+        """What was noticed, once the walks are over."""
+        found = tensor_problems(self.entries)
+        for rebuilder in self._rebuilders:
+            for key, numbers in rebuilder.mismatched.items():
+                message = f"A storage is shorter than the file says: {numbers}."
+                found.append(Finding("warning", message, f"storage {display_text(key, 100)}"))
+        for count, message in (
+            (self._not_again, "values that occur again and again are not listed each time"),
+            (self._too_deep, f"values lie deeper than {_MAX_DEPTH} levels and are not listed"),
+            (self._hidden_values, "more plain values are not listed"),
+        ):
+            if count:
+                found.append(Finding("warning", f"{count:,} {message}."))
+        if self._spent:
+            message = "The list ends early: it would take much more memory than the file."
+            found.append(Finding("warning", message))
+        return found
+
+    def _advance(self, frame: _Frame) -> None:
+        """Go on in a container, up to the next one within it or to its end."""
+        depth = len(self._frames)
+        for part, value in frame.rest:
+            quiet = frame.quiet
+            if type(value) is Internal:
+                quiet, value = True, value.value
+            if type(value) is ObjectNode:
+                self._object(frame, part, value, quiet)
+            elif type(value) is PersistentNode:
+                self._storage(frame, part, value)
+            elif type(value) not in SCALARS:
+                self._container(frame, part, value, quiet)
+            elif not quiet:
+                self._value(frame, part, value)
+            if len(self._frames) > depth:
+                return
+        self._frames.pop()
+        self._active.discard(frame.identity)
+
+    def _object(self, frame: _Frame, part: PathPart | None, node: ObjectNode, quiet: bool) -> None:
+        build = builder(node)
+        if build is not None:
+            self._tensor(frame, part, node, build)
+        elif (array := self._numpy.array(node)) is not None:
+            self._array(frame, part, node, array, quiet)
+        elif not (is_plain_object(node) or self._numpy.is_scalar(node)):
+            self._container(frame, part, node, quiet)
+        elif not quiet:
+            self._value(frame, part, node)
+
+    def _tensor(
+        self, frame: _Frame, part: PathPart | None, node: ObjectNode, build: Builder
+    ) -> None:
+        if not self._may_list(id(node)):
+            return
+        name, path = self._place(frame, part, "tensor")
+        name = self._names.unique(name)
+        entry = self._rebuilders[-1].tensor(build, node, name, path)
+        self._add(id(node), entry)
+        if entry.kind == "nested":
+            return
+        skip = {component.path[-1] for component in entry.components}
+        for state in saved_attributes(node):
+            below = [child for child in children(Attributes(state)) if child[0] not in skip]
+            if self._may_list(id(state)):
+                self._enter(id(state), name, path, below, False)
+
+    def _array(
+        self,
+        frame: _Frame,
+        part: PathPart | None,
+        node: ObjectNode,
+        array: NumpyArray,
+        quiet: bool,
+    ) -> None:
+        if array.items is not None:
+            self._container(frame, part, array.items, quiet)
+        elif not array.dtype or array.raw is None:
+            if not quiet:
+                self._value(frame, part, node, array.described())
+        elif self._may_list(id(node)):
+            name, path = self._place(frame, part, "array")
+            self._add(id(node), array.entry(self._names.unique(name), path))
+
+    def _storage(self, frame: _Frame, part: PathPart | None, node: PersistentNode) -> None:
+        if self._may_list(id(node)):
+            name, path = self._place(frame, part, "storage")
+            name = self._names.unique(name)
+            self._add(id(node), self._rebuilders[-1].bare_storage(node, name, path))
+
+    def _container(self, frame: _Frame, part: PathPart | None, value: object, quiet: bool) -> None:
+        number = identity(value)
+        if not self._may_list(number):
+            return
+        plain = is_plain(value)
+        below = [] if plain else children(value)
+        if below:
+            name, path = self._step(frame, part)
+            self._enter(number, name, path, below, quiet)
+            return
+        self._seen[number] = plain_length(value)
+        # Without a step of its own, an empty part of an object is nothing to mention.
+        if not quiet and (part is not None or plain or frame.identity == _ROOT):
+            self._value(frame, part, value)
+
+    def _enter(self, number: int, name: str, path: Path, below: list[Child], quiet: bool) -> None:
+        self._seen[number] = 1 + len(below)
+        if len(self._frames) >= _MAX_DEPTH:
+            self._too_deep += 1
+            return
+        self._active.add(number)
+        self._frames.append(_Frame(number, name, path, quiet, iter(below)))
+
+    def _may_list(self, number: int) -> bool:
+        """Whether to list something now: for the first time, or again within the budget."""
+        if number in self._active:
+            return False
+        cost = self._seen.get(number)
+        if cost is not None:
+            if cost > self._again:
+                self._not_again += 1
+                return False
+            self._again -= cost
+        return True
+
+    def _step(self, frame: _Frame, part: PathPart | None) -> tuple[str, Path]:
+        """Name and path one step below a container, paid for."""
+        if part is None:
+            return frame.name, frame.path
+        name = join_name(frame.name, part, first=not frame.path)
+        path = (*frame.path, part)
+        self._pay(len(name) + 8 * len(path))
+        return name, path
+
+    def _place(self, frame: _Frame, part: PathPart | None, default: str) -> tuple[str, Path]:
+        """Name and path of an entry; ``default`` for the only one in a file."""
+        name, path = self._step(frame, part)
+        return (name, path) if path else (default, (default,))
+
+    def _pay(self, amount: int) -> None:
+        self._allowance -= amount
+        if self._allowance < 0:
+            raise _AllowanceSpentError
+
+    def _add(self, number: int, entry: TensorEntry) -> None:
+        count = 1
+        if entry.components:
+            count += sum(1 + len(component.components) for component in entry.components)
+        self._seen[number] = count
+        self._pay(count * _ENTRY_COST)
+        self.entries.append(entry)
+        if len(self.entries) % _ROUND == 0:
+            self._check()
+
+    def _value(
+        self,
+        frame: _Frame,
+        part: PathPart | None,
+        value: object,
+        described: tuple[str, str] | None = None,
+    ) -> None:
+        """List a plain value; ``described`` are its type and text, if they are known."""
+        if len(self.values) >= _MAX_VALUES:
+            self._hidden_values += 1
+            return
+        name, path = self._place(frame, part, "value")
+        described = described or self._numpy.scalar(value)
+        kind, text = described or (type_name(value), describe(value))
+        self._pay(_ENTRY_COST)
+        self.values.append(ValueEntry(self._names.unique(name), path, kind, text))
+        if len(self.values) % _ROUND == 0:
+            self._check()
+
+
+def tensor_problems(entries: Sequence[TensorEntry]) -> list[Finding]:
+    """A finding for each tensor that can't be read but should, up to some number."""
+    found = [entry for entry in entries if entry.problem and entry.kind not in _WITHOUT_NUMBERS]
+    findings = [
+        Finding("warning", entry.problem, display_text(entry.name))
+        for entry in found[:_MAX_FINDINGS]
+    ]
+    if len(found) > _MAX_FINDINGS:
+        rest = len(found) - _MAX_FINDINGS
+        findings.append(Finding("warning", f"{rest:,} more tensors can't be read."))
+    return findings

@@ -1,0 +1,1 @@
+"""Floor 3: writing arrays to files. Knows no window and no checkpoint format."""

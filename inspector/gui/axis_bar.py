@@ -1,0 +1,180 @@
+"""Which two axes are shown, and where the others are held."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSlider,
+    QToolButton,
+    QWidget,
+)
+
+from inspector.gui.position import Position
+from inspector.gui.theme import faint
+
+_SLIDER_STEPS = 10_000
+
+
+class AxisBar(QWidget):
+    """Controls for the plane of an N-D tensor; hidden for tensors of fewer than two axes."""
+
+    def __init__(self, position: Position, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._position = position
+        self._rows = _axis_box("Rows", "The axis that runs down")
+        self._columns = _axis_box("Columns", "The axis that runs across")
+        self._exchange = QToolButton()
+        self._exchange.setText("⇄")
+        self._exchange.setToolTip("Exchange rows and columns")
+        self._exchange.setAccessibleName("Exchange rows and columns")
+        self._index = QLabel()
+        self._index.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._index.setToolTip("What is shown, as NumPy writes it")
+        self._held: dict[int, HeldAxis] = {}
+        self._area = QScrollArea()
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setWidgetResizable(True)
+        self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (
+            QLabel("Rows"),
+            self._rows,
+            self._exchange,
+            QLabel("Columns"),
+            self._columns,
+        ):
+            layout.addWidget(widget)
+        layout.addWidget(self._area, 1)
+        layout.addWidget(self._index)
+        self._rows.activated.connect(lambda axis: self._show(row_axis=axis))
+        self._columns.activated.connect(lambda axis: self._show(column_axis=axis))
+        self._exchange.clicked.connect(lambda: self._show(row_axis=position.plane.column_axis))
+        position.tensor_changed.connect(self._restart)
+        position.plane_changed.connect(self._update)
+        self._restart()
+
+    @property
+    def held(self) -> dict[int, HeldAxis]:
+        """The controls of the axes that are not shown, by axis."""
+        return self._held
+
+    def _show(self, row_axis: int | None = None, column_axis: int | None = None) -> None:
+        plane = self._position.plane
+        if row_axis is not None:
+            plane = plane.with_row_axis(row_axis)
+        if column_axis is not None:
+            plane = plane.with_column_axis(column_axis)
+        self._position.show_plane(plane)
+
+    def _restart(self) -> None:
+        shape = self._position.plane.shape
+        self.setVisible(self._position.source is not None and len(shape) > 1)
+        for box in (self._rows, self._columns):
+            box.clear()
+            box.addItems([f"axis {axis}: {size:,}" for axis, size in enumerate(shape)])
+        self._held = {}
+        self._update()
+
+    def _update(self) -> None:
+        plane = self._position.plane
+        if plane.row_axis is not None and plane.column_axis is not None:
+            self._rows.setCurrentIndex(plane.row_axis)
+            self._columns.setCurrentIndex(plane.column_axis)
+        self._index.setText(plane.text())
+        if tuple(self._held) != plane.held_axes:
+            self._build_held()
+        for axis, control in self._held.items():
+            control.show_index(plane.index[axis])
+
+    def _build_held(self) -> None:
+        plane = self._position.plane
+        content = QWidget()
+        layout = QHBoxLayout(content)
+        layout.setContentsMargins(8, 0, 8, 0)
+        self._held = {}
+        for axis in plane.held_axes:
+            control = HeldAxis(axis, plane.shape[axis])
+            control.moved.connect(partial(self._hold, axis))
+            layout.addWidget(control)
+            self._held[axis] = control
+        layout.addStretch(1)
+        self._area.setWidget(content)
+        self._area.setVisible(bool(self._held))
+        bar = self._area.horizontalScrollBar().sizeHint().height() if len(self._held) > 2 else 0
+        self._area.setFixedHeight(content.sizeHint().height() + bar)
+
+    def _hold(self, axis: int, index: object) -> None:
+        assert isinstance(index, int)
+        self._position.show_plane(self._position.plane.with_index(axis, index))
+
+
+class HeldAxis(QWidget):
+    """A number and a slider for the index at which one axis is held.
+
+    Parameters
+    ----------
+    axis
+        Its number.
+    size
+        Elements along it; up to 2**53 are counted exactly.
+    """
+
+    #: The new index as a Python int, which may be beyond Qt's.
+    moved = Signal(object)
+
+    def __init__(self, axis: int, size: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._last = max(0, size - 1)
+        self._number = QDoubleSpinBox()
+        self._number.setDecimals(0)
+        self._number.setLocale(QLocale.c())
+        self._number.setRange(0, float(self._last))
+        self._number.setKeyboardTracking(False)
+        self._number.setAccessibleName(f"Index on axis {axis}")
+        self._number.setToolTip(f"Which index of axis {axis} is shown: 0 to {self._last:,}")
+        self._slider = QSlider(Qt.Orientation.Horizontal)
+        self._slider.setRange(0, min(self._last, _SLIDER_STEPS))
+        self._slider.setAccessibleName(f"Slider for axis {axis}")
+        self._slider.setMinimumWidth(60)
+        self._slider.setMaximumWidth(160)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 8, 0)
+        layout.setSpacing(4)
+        name, total = QLabel(f"axis {axis}"), QLabel(f"of {size:,}")
+        name.setStyleSheet(f"color: {faint(self.palette()).name()}")
+        for widget in (name, self._number, total, self._slider):
+            layout.addWidget(widget)
+        self._number.valueChanged.connect(lambda value: self.moved.emit(int(value)))
+        self._slider.valueChanged.connect(self._slid)
+
+    @property
+    def number(self) -> QDoubleSpinBox:
+        """Where the index is typed."""
+        return self._number
+
+    def show_index(self, index: int) -> None:
+        """Show an index that was chosen elsewhere."""
+        with QSignalBlocker(self._number), QSignalBlocker(self._slider):
+            self._number.setValue(index)
+            steps = self._slider.maximum()
+            self._slider.setValue(index * steps // self._last if self._last else 0)
+
+    def _slid(self, value: int) -> None:
+        steps = self._slider.maximum()
+        self.moved.emit(value * self._last // steps if steps else 0)
+
+
+def _axis_box(name: str, tip: str) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    return box

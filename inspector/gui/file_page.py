@@ -1,0 +1,165 @@
+"""One file: what it says of itself, what was noticed, or why it could not be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+from html import escape
+from itertools import islice
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.model import Checkpoint, Finding
+from inspector.checkpoints.naming import display_text
+from inspector.gui.labels import ElidedLabel, size_text
+from inspector.gui.opened import OpenFile
+from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.theme import faint
+
+#: Rows of metadata, and of plain values, that are shown.
+_MOST_ROWS = 500
+_SIGNS = {"note": "ℹ", "warning": "⚠", "danger": "⛔"}
+
+
+class FilePage(QWidget):
+    """Shows the file that is chosen in the tree."""
+
+    reload_requested = Signal(object)
+    close_requested = Signal(object)
+
+    def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._file: OpenFile | None = None
+        self._name = ElidedLabel()
+        font = self._name.font()
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        font.setBold(True)
+        self._name.setFont(font)
+        self._path = ElidedLabel()
+        self._path.set_faint()
+        self._text = QTextBrowser()
+        self._text.setFrameShape(QTextBrowser.Shape.NoFrame)
+        self._text.setOpenLinks(False)
+        self._text.setAcceptDrops(False)
+        self._text.viewport().setAcceptDrops(False)
+        self._text.setAccessibleName("About this file")
+        reload_button, close_button = QPushButton("Reload"), QPushButton("Close")
+        reload_button.setToolTip("Read the file again (F5)")
+        close_button.setToolTip("Close the file (Ctrl+W)")
+        reload_button.clicked.connect(lambda: self.reload_requested.emit(self._file))
+        close_button.clicked.connect(lambda: self.close_requested.emit(self._file))
+        top, titles = QHBoxLayout(), QVBoxLayout()
+        titles.setSpacing(1)
+        titles.addWidget(self._name)
+        titles.addWidget(self._path)
+        top.addLayout(titles, 1)
+        for button in (reload_button, close_button):
+            top.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 8)
+        layout.addLayout(top)
+        layout.addWidget(self._text, 1)
+
+    @property
+    def text(self) -> str:
+        """Everything that is said, as plain text."""
+        return self._text.toPlainText()
+
+    def show_file(self, file: OpenFile) -> None:
+        """Show another file, or the same one at another stage."""
+        self._file = file
+        self._name.setText(display_text(file.path.name))
+        self._path.setText(display_text(str(file.path.parent)))
+        weak = faint(self.palette()).name()
+        self._runner.supersede("file")
+        if file.error is not None:
+            self._text.setHtml(_error_html(file.error, weak))
+        elif file.checkpoint is not None:
+            self._runner.submit(
+                "file",
+                Request(
+                    work=partial(_checkpoint_html, file.checkpoint, weak),
+                    done=self._text.setHtml,
+                    failed=lambda error: self._text.setHtml(_error_html(error, weak)),
+                ),
+            )
+        else:
+            self._text.setHtml(f"<p style='color:{weak}'>Reading…</p>")
+
+
+def _safe(text: str) -> str:
+    return escape(display_text(text))
+
+
+def _error_html(error: InspectorError, weak: str) -> str:
+    parts = [f"<h3>⚠ {_safe(error.message)}</h3>"]
+    if error.advice:
+        parts.append(f"<p>{_safe(error.advice)}</p>")
+    if error.where:
+        parts.append(f"<p style='color:{weak}'>Where: {_safe(error.where)}</p>")
+    return "".join(parts)
+
+
+def _checkpoint_html(checkpoint: Checkpoint, weak: str, _: Task) -> str:
+    """The page about a file that could be read. In a worker: a file may hold very many entries."""
+    metadata = islice(checkpoint.metadata.items(), _MOST_ROWS)
+    values = ((value.name, value.text) for value in islice(checkpoint.values, _MOST_ROWS))
+    return "".join(
+        (
+            _findings_html(checkpoint.findings, weak),
+            _table("", _overview(checkpoint), weak, 0),
+            _table("The file says of itself", metadata, weak, len(checkpoint.metadata)),
+            _table("Values beside the tensors", values, weak, len(checkpoint.values)),
+        )
+    )
+
+
+def _overview(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    elements = 0
+    for entry in checkpoint.entries:
+        counts[entry.dtype] += 1
+        sizes[entry.dtype] += entry.nbytes
+        elements += entry.numel
+    rows = [
+        ("Format", checkpoint.format),
+        ("File size", size_text(checkpoint.size)),
+        ("Tensors", f"{len(checkpoint.entries):,}"),
+        ("Elements", f"{elements:,}"),
+    ]
+    for dtype, nbytes in sizes.most_common():
+        noun = "tensor" if counts[dtype] == 1 else "tensors"
+        rows.append((dtype, f"{counts[dtype]:,} {noun}, {size_text(nbytes)}"))
+    return rows
+
+
+def _findings_html(findings: Sequence[Finding], weak: str) -> str:
+    rows = []
+    for finding in findings[:_MOST_ROWS]:
+        where = f"<span style='color:{weak}'>{_safe(finding.where)}</span>"
+        rows.append(f"<p>{_SIGNS[finding.severity]} {_safe(finding.message)} {where}</p>")
+    return "".join(rows)
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]], weak: str, total: int) -> str:
+    cells = "".join(
+        f"<tr><td style='color:{weak}; padding-right:16px'>{_safe(name)}</td>"
+        f"<td>{_safe(text)}</td></tr>"
+        for name, text in rows
+    )
+    if not cells:
+        return ""
+    more = f"<p>… and {total - _MOST_ROWS:,} more</p>" if total > _MOST_ROWS else ""
+    heading = f"<h4>{title}</h4>" if title else ""
+    return f"{heading}<table cellspacing='3'>{cells}</table>{more}"

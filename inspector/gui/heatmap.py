@@ -1,0 +1,458 @@
+"""The heatmap: a tensor's plane as a picture of any size that hides no NaN and no outlier."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.analysis.tiles import Reduction, TilePlan, plan_tile, preview_tile, render_tile
+from inspector.gui.colours import (
+    COLOUR_MAPS,
+    Colouring,
+    LevelsMode,
+    Picture,
+    caption,
+    paint,
+    picture,
+)
+from inspector.gui.position import Position
+from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
+from inspector.values.arrays import ArraySource
+from inspector.values.regions import Plane
+
+_REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
+    ("largest magnitude", "Largest magnitude"),
+    ("mean", "Mean"),
+    ("minimum", "Minimum"),
+    ("maximum", "Maximum"),
+)
+_LEVELS: Final[tuple[tuple[LevelsMode, str], ...]] = (
+    ("symmetric", "Symmetric about 0"),
+    ("full", "Minimum to maximum"),
+    ("percentile", "1 to 99 %"),
+)
+_LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
+    (1, "NaN", NAN),
+    (2, "+inf", POSITIVE_INFINITY),
+    (4, "−inf", NEGATIVE_INFINITY),
+)
+#: Milliseconds for which the view has to rest before a finer picture is read.
+_SETTLE: Final = 40
+
+
+class Heatmap(QWidget):
+    """A picture of the position's plane, with its controls.
+
+    An overview of the whole plane always lies underneath; when the view is closer, a finer picture
+    of the visible part lies on top of it.
+    """
+
+    #: The row and column under the mouse as a tuple, or None.
+    hovered = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._position = position
+        self._runner = runner
+        self._overview: Picture | None = None
+        self._detail: Picture | None = None
+        self.setAccessibleName("Heatmap")
+        self._build_controls()
+        self._build_plot()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._controls)
+        layout.addWidget(self._plot, 1)
+        layout.addLayout(self._captions)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLE)
+        self._settled.timeout.connect(self._refine)
+        position.tensor_changed.connect(self._restart)
+        position.plane_changed.connect(self._restart)
+        position.cell_changed.connect(self._show_cell)
+        self._take_palette()
+
+    # Construction -------------------------------------------------------------------------------
+
+    def _build_controls(self) -> None:
+        self._levels = _choices(_LEVELS, "Levels", "Which values get the two ends of the colours")
+        self._map = _choices(
+            tuple((item.name, item.label) for item in COLOUR_MAPS),
+            "Colours",
+            "Colour maps that are safe for colour-blind readers",
+        )
+        self._reduction = _choices(
+            _REDUCTIONS,
+            "One pixel shows",
+            "What a pixel shows that stands for several cells. With the largest magnitude, "
+            "no outlier can vanish.",
+        )
+        self._square = QCheckBox("Square cells")
+        self._square.setToolTip("Show every cell as a square instead of filling the space")
+        self._fit = QPushButton("Fit")
+        self._fit.setToolTip("Show the whole plane (double-click in the picture)")
+        self._controls = QHBoxLayout()
+        for widget in (self._levels, self._map, self._reduction, self._square):
+            self._controls.addWidget(widget)
+        self._controls.addStretch(1)
+        self._controls.addWidget(self._fit)
+        self._levels.currentIndexChanged.connect(self._recolour)
+        self._map.currentIndexChanged.connect(self._recolour)
+        self._reduction.currentIndexChanged.connect(self._render)
+        self._square.toggled.connect(self._set_square)
+        self._fit.clicked.connect(self.fit)
+        self._caption = QLabel()
+        self._legend = QLabel()
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._captions = QHBoxLayout()
+        self._captions.addWidget(self._legend)
+        self._captions.addStretch(1)
+        self._captions.addWidget(self._caption)
+
+    def _build_plot(self) -> None:
+        self._plot = pg.PlotWidget()
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self._plot.setMinimumSize(120, 100)
+        self._box: Any = self._plot.getViewBox()
+        self._box.invertY(True)
+        self._box.setDefaultPadding(0)
+        self._images = tuple(pg.ImageItem(axisOrder="row-major") for _ in range(2))
+        for level, image in enumerate(self._images):
+            image.setZValue(level - 10)
+            self._plot.addItem(image)
+        self._cross = tuple(pg.InfiniteLine(angle=angle, movable=False) for angle in (0, 90))
+        for line in self._cross:
+            self._plot.addItem(line, ignoreBounds=True)
+        self._bar: Any = pg.ColorBarItem(interactive=False, width=14)
+        self._bar.setImageItem([], insert_in=self._plot.getPlotItem())
+        self._box.sigRangeChanged.connect(self._moved)
+        scene = self._plot.scene()
+        scene.sigMouseMoved.connect(self._mouse_moved)
+        scene.sigMouseClicked.connect(self._mouse_clicked)
+        self._plot.setToolTip("")
+        self.setWhatsThis(
+            "The plane as a picture, row 0 on top. The wheel zooms, dragging moves, a click "
+            "chooses the cell that the grid then shows. NaN and infinities have colours of "
+            "their own, also where a pixel stands for many cells."
+        )
+
+    # State --------------------------------------------------------------------------------------
+
+    @property
+    def reduction(self) -> Reduction:
+        """What a pixel shows that stands for several cells."""
+        return _REDUCTIONS[self._reduction.currentIndex()][0]
+
+    @property
+    def colouring(self) -> Colouring:
+        """How numbers become colours at present."""
+        return Colouring(
+            _LEVELS[self._levels.currentIndex()][0], COLOUR_MAPS[self._map.currentIndex()].name
+        )
+
+    @property
+    def overview(self) -> Picture | None:
+        """The picture of the whole plane; None until there is one."""
+        return self._overview
+
+    def set_levels(self, mode: LevelsMode) -> None:
+        """Take the levels from elsewhere."""
+        self._levels.setCurrentIndex([name for name, _ in _LEVELS].index(mode))
+
+    def set_colour_map(self, name: str) -> None:
+        """Use another of `COLOUR_MAPS`."""
+        self._map.setCurrentIndex([item.name for item in COLOUR_MAPS].index(name))
+
+    def fit(self) -> None:
+        """Show the whole plane."""
+        plane = self._position.plane
+        self._box.setRange(QRectF(0, 0, plane.columns, plane.rows), padding=0)
+
+    def _restart(self) -> None:
+        """Another plane: begin with nothing."""
+        plane = self._position.plane
+        self._overview = self._detail = None
+        for image in self._images:
+            image.clear()
+        for lane in ("overview", "detail", "colours"):
+            self._runner.supersede(lane)
+        self._settled.stop()
+        drawable = self._position.source is not None and not plane.is_empty
+        self._set_labels()
+        if drawable:
+            self._box.setLimits(xMin=0, xMax=plane.columns, yMin=0, yMax=plane.rows)
+            self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
+            self.fit()
+            self._show_cell()
+            self._render()
+        self._show_captions()
+
+    def _set_labels(self) -> None:
+        plane = self._position.plane
+        item = self._plot.getPlotItem()
+        item.setLabel("left", "" if plane.row_axis is None else f"axis {plane.row_axis}")
+        item.setLabel("bottom", "" if plane.column_axis is None else f"axis {plane.column_axis}")
+
+    # Rendering ----------------------------------------------------------------------------------
+
+    def _plan(self, rows: tuple[float, float], columns: tuple[float, float]) -> TilePlan:
+        plane, ratio = self._position.plane, self.devicePixelRatioF()
+        size = (
+            max(1, int(self._box.width() * ratio)),
+            max(1, int(self._box.height() * ratio)),
+        )
+        return plan_tile(plane.rows, plane.columns, rows, columns, size)
+
+    def _whole_plan(self) -> TilePlan:
+        plane = self._position.plane
+        return self._plan((0.0, float(plane.rows)), (0.0, float(plane.columns)))
+
+    def _render(self) -> None:
+        """Read the overview: a sample first, then the exact one."""
+        source, plane = self._position.source, self._position.plane
+        if source is None or plane.is_empty or not self.isVisible():
+            return
+        self._detail = None
+        self._images[1].clear()
+        work = partial(_overview, source, plane, self._whole_plan(), self.reduction, self.colouring)
+        self._runner.submit(
+            "overview",
+            Request(
+                work=work,
+                partial=self._take_overview,
+                done=self._take_overview,
+                failed=self.failed.emit,
+                title="Picture",
+            ),
+        )
+
+    def _take_overview(self, made: Picture) -> None:
+        self._overview = made
+        self._show(0, made)
+        self._show_bar()
+        self._show_captions()
+        self._settled.start()
+
+    def _refine(self) -> None:
+        """Read a finer picture of the visible part, or a new overview for another size."""
+        source, plane, overview = self._position.source, self._position.plane, self._overview
+        if source is None or overview is None or plane.is_empty or not overview.tile.exact:
+            return
+        if self._coarser_than(overview.tile.plan, self._whole_plan()):
+            self._render()
+            return
+        (left, right), (top, bottom) = self._box.viewRange()
+        plan = self._plan((top, bottom), (left, right))
+        if not self._coarser_than(overview.tile.plan, plan):
+            self._runner.supersede("detail")
+            self._detail = None
+            self._images[1].clear()
+            self._show_captions()
+            return
+        if self._detail is not None and self._detail.tile.plan == plan:
+            return
+        work = partial(
+            _detail,
+            source,
+            plane,
+            plan,
+            self.reduction,
+            overview,
+            self.colouring,
+        )
+        self._runner.submit(
+            "detail",
+            Request(work=work, done=self._take_detail, failed=self.failed.emit),
+        )
+
+    @staticmethod
+    def _coarser_than(first: TilePlan, second: TilePlan) -> bool:
+        return first.block_rows > second.block_rows or first.block_columns > second.block_columns
+
+    def _take_detail(self, made: Picture) -> None:
+        self._detail = made
+        self._show(1, made)
+        self._show_captions()
+
+    def _recolour(self) -> None:
+        """Other levels or another map: the numbers are there already."""
+        if self._overview is None:
+            return
+        detail = self._detail.tile if self._detail is not None else None
+        tile, colouring = self._overview.tile, self.colouring
+
+        def work(_: Task) -> tuple[Picture, Picture | None]:
+            whole = picture(tile, colouring)
+            part = None if detail is None else paint(detail, whole.levels, colouring.colour_map)
+            return whole, part
+
+        self._runner.submit(
+            "colours", Request(work=work, done=self._take_colours, failed=self.failed.emit)
+        )
+
+    def _take_colours(self, made: tuple[Picture, Picture | None]) -> None:
+        self._take_overview(made[0])
+        if made[1] is not None:
+            self._take_detail(made[1])
+
+    def _show(self, level: int, made: Picture) -> None:
+        plan = made.tile.plan
+        self._images[level].setImage(made.pixels, autoLevels=False)
+        self._images[level].setRect(
+            QRectF(
+                plan.columns.start,
+                plan.rows.start,
+                made.pixels.shape[1] * plan.block_columns,
+                made.pixels.shape[0] * plan.block_rows,
+            )
+        )
+
+    # Words --------------------------------------------------------------------------------------
+
+    def _show_bar(self) -> None:
+        levels = self._overview.levels if self._overview else None
+        self._bar.setVisible(levels is not None)
+        if levels is not None:
+            self._bar.setColorMap(pg.colormap.get(self.colouring.colour_map))
+            self._bar.setLevels((levels.low, levels.high))
+
+    def _show_captions(self) -> None:
+        shown = self._detail or self._overview
+        self._caption.setText(caption(shown.tile, self.reduction) if shown else "")
+        marks = self._overview.tile.marks if self._overview else None
+        parts = [
+            f'<span style="color:rgb{colour}">■</span> {name}'
+            for flag, name, colour in _LEGEND
+            if marks is not None and (marks & flag).any()
+        ]
+        self._legend.setText("&nbsp;&nbsp;".join(parts))
+
+    # Mouse and view -----------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        self._settled.start()
+
+    def _cell_under(self, point: QPointF) -> tuple[int, int] | None:
+        plane = self._position.plane
+        if self._position.source is None or not self._box.sceneBoundingRect().contains(point):
+            return None
+        at = self._box.mapSceneToView(point)
+        row, column = int(at.y() // 1), int(at.x() // 1)
+        inside = 0 <= row < plane.rows and 0 <= column < plane.columns
+        return (row, column) if inside else None
+
+    def _mouse_moved(self, point: QPointF) -> None:
+        self.hovered.emit(self._cell_under(point))
+
+    def _mouse_clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.fit()
+            return
+        cell = self._cell_under(event.scenePos())
+        if cell is not None:
+            self._position.move_to(*cell)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit(None)
+        super().leaveEvent(event)
+
+    def _show_cell(self) -> None:
+        row, column = self._position.cell
+        self._cross[0].setPos(row + 0.5)
+        self._cross[1].setPos(column + 0.5)
+
+    def _set_square(self, square: bool) -> None:
+        self._box.setAspectLocked(square)
+        self.fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._settled.start()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if self._overview is None:
+            self._restart()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_bar"):
+            self._take_palette()
+
+    def _take_palette(self) -> None:
+        colours = self.palette()
+        weak = faint(colours)
+        self._plot.setBackground(colours.color(QPalette.ColorRole.Window))
+        item = self._plot.getPlotItem()
+        for side in ("left", "bottom"):
+            axis = item.getAxis(side)
+            axis.setPen(weak)
+            axis.setTextPen(weak)
+        self._bar.axis.setPen(weak)
+        self._bar.axis.setTextPen(colours.color(QPalette.ColorRole.Text))
+        cross = QColor(colours.color(QPalette.ColorRole.Highlight))
+        cross.setAlphaF(0.8)
+        for line in self._cross:
+            line.setPen(pg.mkPen(cross, width=1))
+
+
+def _overview(
+    source: ArraySource,
+    plane: Plane,
+    plan: TilePlan,
+    reduction: Reduction,
+    colouring: Colouring,
+    task: Task,
+) -> Picture:
+    """The picture of a whole plane, with a sample of it handed over first. In a worker."""
+    if plan.block_rows * plan.block_columns > 1:
+        task.partial(picture(preview_tile(source, plane, plan, check=task.check), colouring))
+    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
+    return picture(tile, colouring)
+
+
+def _detail(
+    source: ArraySource,
+    plane: Plane,
+    plan: TilePlan,
+    reduction: Reduction,
+    overview: Picture,
+    colouring: Colouring,
+    task: Task,
+) -> Picture:
+    """A part of a plane, in the overview's colours. In a worker."""
+    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
+    return paint(tile, overview.levels, colouring.colour_map)
+
+
+def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboBox:
+    box = QComboBox()
+    box.addItems([label for _, label in items])
+    box.setAccessibleName(name)
+    box.setToolTip(f"{name}: {tip}")
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return box

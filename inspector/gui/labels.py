@@ -1,0 +1,93 @@
+"""Small widgets that hold words."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.naming import display_text
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def size_text(nbytes: int) -> str:
+    """A number of bytes in binary units: ``32.0 MiB``."""
+    size, unit = float(nbytes), 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{nbytes:,} bytes" if unit == 0 else f"{size:,.1f} {_UNITS[unit]}"
+
+
+class ElidedLabel(QLabel):
+    """One line of plain text that shortens itself in the middle to fit, and can be selected."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._is_faint = False
+
+    def set_faint(self) -> None:
+        """Stand back behind other text."""
+        self._is_faint = True
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self.setToolTip(text)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        role = QPalette.ColorRole.PlaceholderText if self._is_faint else QPalette.ColorRole.Text
+        painter.setPen(self.palette().color(role))
+        text = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideMiddle, self.width()
+        )
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
+
+
+class Notice(QFrame):
+    """A strip that says what went wrong, near where it did; hidden while nothing did."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self._details = ""
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._text.setAccessibleName("Problem")
+        copy, close = QToolButton(), QToolButton()
+        copy.setText("Copy details")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._details))
+        close.setText("✕")
+        close.setAccessibleName("Dismiss")
+        close.clicked.connect(self.clear)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 6, 6, 6)
+        layout.addWidget(QLabel("⚠"))
+        layout.addWidget(self._text, 1)
+        layout.addWidget(copy)
+        layout.addWidget(close)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is said; empty when nothing is."""
+        return self._text.text()
+
+    def show_error(self, error: InspectorError) -> None:
+        """Say what went wrong and what can be done."""
+        self._details = str(error)
+        self._text.setText(display_text(f"{error.message} {error.advice}".strip()))
+        self.show()
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self._text.clear()
+        self.hide()

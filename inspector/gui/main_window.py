@@ -1,0 +1,525 @@
+"""The window: files and tensors on the left, the chosen one on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QIcon,
+    QKeySequence,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QSplitter,
+    QStackedWidget,
+    QWidget,
+)
+
+from inspector import __version__
+from inspector.checkpoints import Checkpoint, open_checkpoint
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.naming import display_text
+from inspector.gui.activity_bar import ActivityBar
+from inspector.gui.file_page import FilePage
+from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tensor_tree import TensorTree
+from inspector.gui.theme import Appearance, Theme
+from inspector.gui.welcome import WelcomePage
+from inspector.resources import resource_path
+
+if TYPE_CHECKING:
+    from inspector.gui.exporting import Exporter
+    from inspector.gui.tensor_page import TensorPage
+
+TITLE: Final = "Tensor Inspector"
+
+
+class MainWindow(QMainWindow):
+    """One window with any number of files.
+
+    Parameters
+    ----------
+    theme
+        Light or dark.
+    settings
+        Where the window's geometry is kept; None keeps nothing.
+    """
+
+    #: The rows of all files are there, and the page of what is chosen.
+    listed = Signal()
+
+    def __init__(self, theme: Theme, settings: QSettings | None = None) -> None:
+        super().__init__()
+        self._theme = theme
+        self._settings = settings
+        self.runner = TaskRunner(self)
+        self._files: list[OpenFile] = []
+        self._number = 0
+        self._wanted: dict[int, str] = {}
+        self._pending: Choice | None = None
+        self._exporter: Exporter | None = None
+        self._page: TensorPage | None = None
+        icon = QIcon(str(resource_path("icon.svg")))
+        self.setWindowIcon(icon)
+        self.setAcceptDrops(True)
+        self.tree = TensorTree(self.runner)
+        self.file_page = FilePage(self.runner)
+        self.welcome = WelcomePage(icon)
+        self.pages = QStackedWidget()
+        self._blank = QWidget()
+        for page in (self.welcome, self.file_page, self._blank):
+            self.pages.addWidget(page)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.addWidget(self.tree)
+        self._splitter.addWidget(self.pages)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setSizes([380, 900])
+        self.setCentralWidget(self._splitter)
+        self._read_out = QLabel()
+        self._read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._read_out.setAccessibleName("Value under the cursor")
+        self.activity = ActivityBar(self.runner)
+        self.statusBar().addWidget(self._read_out, 1)
+        self.statusBar().addPermanentWidget(self.activity)
+        self._connect()
+        self._build_menus()
+        self._show_nothing()
+        self.resize(1280, 800)
+        self._restore()
+
+    def _connect(self) -> None:
+        self.tree.chosen.connect(self._choose)
+        self.tree.export_requested.connect(lambda choice: self._export(choice=choice))
+        for page in (self.tree, self.file_page):
+            page.close_requested.connect(self.close_file)
+            page.reload_requested.connect(self.reload)
+        self.welcome.open_requested.connect(self.ask_for_files)
+        self.welcome.sample_requested.connect(self.open_sample)
+
+    # Menus --------------------------------------------------------------------------------------
+
+    def _build_menus(self) -> None:
+        keys = QKeySequence.StandardKey
+        file_menu = self.menuBar().addMenu("&File")
+        _action(file_menu, "&Open…", self.ask_for_files, keys.Open)
+        _action(file_menu, "Open the &sample", self.open_sample)
+        file_menu.addSeparator()
+        self._reload = _action(file_menu, "&Reload", self._reload_chosen, keys.Refresh)
+        self._close = _action(file_menu, "&Close file", self._close_chosen, keys.Close)
+        self._close_all = _action(file_menu, "Close &all", self.close_all, "Ctrl+Shift+W")
+        file_menu.addSeparator()
+        _action(file_menu, "&Quit", self.close, keys.Quit)
+        edit = self.menuBar().addMenu("&Edit")
+        self._copy = _action(edit, "&Copy values", self._copy_values, "Ctrl+Shift+C")
+        self._copy_name = _action(edit, "Copy tensor &name", self._copy_tensor_name)
+        _action(edit, "&Filter tensors", self.tree.focus_filter, keys.Find)
+        view = self.menuBar().addMenu("&View")
+        _action(view, "&Unfold all", self.tree.expand_all)
+        _action(view, "F&old all", self.tree.collapse_all)
+        view.addSeparator()
+        looks = QActionGroup(self)
+        for appearance, label in (
+            ("system", "As the &system"),
+            ("light", "&Light"),
+            ("dark", "&Dark"),
+        ):
+            action = _action(
+                view, label, partial(self._theme.set_appearance, cast(Appearance, appearance))
+            )
+            action.setCheckable(True)
+            action.setChecked(self._theme.appearance == appearance)
+            looks.addAction(action)
+        tensor = self.menuBar().addMenu("&Tensor")
+        self._export_whole = _action(tensor, "&Export…", self.export, "Ctrl+E")
+        self._export_whole.setToolTip("Write the whole tensor to a .npy file")
+        self._export_shown = _action(
+            tensor, "Export what is &shown…", self.export_shown, "Ctrl+Shift+E"
+        )
+        help_menu = self.menuBar().addMenu("&Help")
+        _action(help_menu, "&Keys", self._show_keys, keys.HelpContents)
+        _action(help_menu, "&About", self._show_about)
+
+    def _update_actions(self) -> None:
+        choice = self.tree.choice if self._files else None
+        has_tensor = choice is not None and choice.entry is not None
+        for action in (self._export_whole, self._export_shown, self._copy, self._copy_name):
+            action.setEnabled(has_tensor)
+        for action in (self._reload, self._close, self._close_all):
+            action.setEnabled(bool(self._files))
+
+    # Files --------------------------------------------------------------------------------------
+
+    @property
+    def files(self) -> Sequence[OpenFile]:
+        """What is open, in the order of opening."""
+        return tuple(self._files)
+
+    @property
+    def page(self) -> TensorPage | None:
+        """The page of the chosen tensor; None until the first one was chosen."""
+        return self._page
+
+    def open_paths(self, paths: Iterable[Path], tensor: str | None = None) -> None:
+        """Open files in the background, and choose a tensor in the last one (by name).
+
+        A file that is open already is chosen instead of being opened twice.
+        """
+        for path in paths:
+            absolute = path.absolute()
+            known = next((file for file in self._files if file.path == absolute), None)
+            if known is not None:
+                self._select_first(known)
+                continue
+            self._number += 1
+            file = OpenFile(self._number, absolute)
+            self._files.append(file)
+            if tensor is not None:
+                self._wanted[file.number] = tensor
+            self._read(file)
+        self._show_files()
+
+    def _read(self, file: OpenFile) -> None:
+        self.runner.submit(
+            ("open", file.number),
+            Request(
+                work=partial(_open, file.path),
+                done=partial(self._opened, file),
+                failed=lambda error: self._replace(replace(file, error=error)),
+                cancelled=lambda: self.close_file(file),
+                title=f"Reading {display_text(file.path.name)}",
+            ),
+        )
+
+    def _opened(self, file: OpenFile, checkpoint: Checkpoint) -> None:
+        self._replace(replace(file, checkpoint=checkpoint))
+
+    def _replace(self, file: OpenFile) -> None:
+        """Put a file that was read, or was not readable, in the place of itself."""
+        places = [number for number, known in enumerate(self._files) if known.number == file.number]
+        if not places:
+            if file.checkpoint is not None:
+                file.checkpoint.close()
+            return
+        before = self._files[places[0]]
+        self._files[places[0]] = file
+        if before.checkpoint is not None:
+            before.checkpoint.close()
+        self._show_files()
+        self._select_first(file)
+
+    def _select_first(self, file: OpenFile) -> None:
+        """Choose what a user wants to see first: a tensor, or what is wrong."""
+        name = self._wanted.pop(file.number, None)
+        checkpoint = file.checkpoint
+        if name is None and checkpoint is not None:
+            alarming = any(finding.severity != "note" for finding in checkpoint.findings)
+            if not alarming:
+                name = _first_worth_seeing(checkpoint)
+        self.tree.select(file.number, name)
+
+    def reload(self, file: OpenFile) -> None:
+        """Read a file again, keeping what is chosen by name."""
+        current = next((known for known in self._files if known.number == file.number), None)
+        if current is not None:
+            choice = self.tree.choice
+            same = choice is not None and choice.file.number == file.number
+            if same and choice is not None and choice.entry is not None:
+                self._wanted[file.number] = choice.entry.name
+            if self._page is not None:
+                self._page.clear()
+            self._read(current)
+
+    def close_file(self, file: OpenFile) -> None:
+        """Close a file; whatever runs for it stops."""
+        self.runner.supersede(("open", file.number))
+        for known in [known for known in self._files if known.number == file.number]:
+            self._files.remove(known)
+            if known.checkpoint is not None:
+                known.checkpoint.close()
+        shown = self._page.choice if self._page is not None else None
+        if self._page is not None and shown is not None and shown.file.number == file.number:
+            self._page.clear()
+        self._show_files()
+
+    def close_all(self) -> None:
+        """Close every file."""
+        for file in self.files:
+            self.close_file(file)
+
+    def _reload_chosen(self) -> None:
+        if self.tree.choice is not None:
+            self.reload(self.tree.choice.file)
+
+    def _close_chosen(self) -> None:
+        if self.tree.choice is not None:
+            self.close_file(self.tree.choice.file)
+
+    def ask_for_files(self) -> None:
+        """Let the user choose files to open."""
+        dialog = QFileDialog(self, "Open checkpoints")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters(
+            ["Checkpoints (*.pt *.pth *.ckpt *.bin *.safetensors)", "All files (*)"]
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
+        dialog.open()
+
+    def open_sample(self) -> None:
+        """Open the bundled sample."""
+        self.open_paths([resource_path("sample.pt")])
+
+    # What is shown ------------------------------------------------------------------------------
+
+    def _show_nothing(self) -> None:
+        self.tree.setVisible(False)
+        self.pages.setCurrentWidget(self.welcome)
+        self.setWindowTitle(TITLE)
+        self._read_out.clear()
+        self._update_actions()
+
+    def _show_files(self) -> None:
+        self.tree.set_files(self.files)
+        if not self._files:
+            self._show_nothing()
+            return
+        self.tree.setVisible(True)
+        if self.pages.currentWidget() is self.welcome:
+            self.file_page.show_file(self._files[-1])
+            self.pages.setCurrentWidget(self.file_page)
+        self._update_actions()
+
+    def _choose(self, choice: Choice | None) -> None:
+        if choice is None or not self._files:
+            return
+        name = display_text(choice.file.path.name)
+        if choice.entry is None:
+            if self._page is not None:
+                self._page.clear()
+            self._pending = None
+            self._read_out.clear()
+            self.file_page.show_file(choice.file)
+            self.pages.setCurrentWidget(self.file_page)
+            self.setWindowTitle(f"{name} — {TITLE}")
+        else:
+            self.setWindowTitle(f"{display_text(choice.entry.name)} — {name} — {TITLE}")
+            self._show_tensor(choice)
+        self._update_actions()
+
+    def _show_tensor(self, choice: Choice) -> None:
+        if self._page is not None:
+            self._page.show_choice(choice)
+            self.pages.setCurrentWidget(self._page)
+            return
+        # The views need NumPy and pyqtgraph, half a second's worth of imports: in a worker.
+        self._pending = choice
+        self.pages.setCurrentWidget(self._blank)
+        self._load_views()
+
+    def _load_views(self) -> None:
+        self.runner.submit(
+            "views",
+            Request(work=_import_views, done=lambda _: self._build_page(), failed=self._complain),
+        )
+
+    def _build_page(self) -> None:
+        if self._page is not None:
+            return
+        from inspector.gui.exporting import Exporter
+        from inspector.gui.tensor_page import TensorPage
+
+        self._page = TensorPage(self.runner)
+        self._exporter = Exporter(self.runner, self)
+        self.pages.addWidget(self._page)
+        self._page.read_out.connect(self._read_out.setText)
+        self._page.message.connect(self._tell)
+        self._page.export_requested.connect(self.export)
+        self._exporter.message.connect(self._tell)
+        self._exporter.failed.connect(self._page.show_error)
+        if self._settings is not None:
+            states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
+            if all(isinstance(state, QByteArray) for state in states):
+                self._page.restore_splitters(*states)
+        if self._pending is not None:
+            self._page.show_choice(self._pending)
+            self.pages.setCurrentWidget(self._page)
+            self._pending = None
+
+    def _tell(self, text: str) -> None:
+        self._read_out.setText(text)
+
+    def _complain(self, error: InspectorError) -> None:
+        QMessageBox.critical(self, TITLE, str(error))
+
+    # Export and copy ----------------------------------------------------------------------------
+
+    def export(self) -> None:
+        """Ask where to write the whole chosen tensor, and write it."""
+        self._export(choice=self.tree.choice)
+
+    def export_shown(self) -> None:
+        """Ask where to write the rows and columns that are shown, and write them."""
+        self._export(choice=self.tree.choice, shown=True)
+
+    def _export(self, choice: Choice | None, *, shown: bool = False) -> None:
+        if choice is None or choice.entry is None or self._exporter is None or self._page is None:
+            return
+        region = self._page.position.plane.region() if shown else None
+        self._exporter.ask(choice, region)
+
+    def _copy_values(self) -> None:
+        if self._page is not None:
+            self._page.grid.copy()
+
+    def _copy_tensor_name(self) -> None:
+        choice = self.tree.choice
+        if choice is not None and choice.entry is not None:
+            QApplication.clipboard().setText(choice.entry.name)
+            self._tell("Copied the tensor's name")
+
+    # Drops --------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        local, remote = _dropped(event.mimeData())
+        if local:
+            self.open_paths(local)
+        if remote:
+            text = f"Only files on this computer can be opened, not {remote[0].toDisplayString()}"
+            self._tell(display_text(text))
+
+    # Help ---------------------------------------------------------------------------------------
+
+    def _show_keys(self) -> None:
+        rows = [
+            (action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), action.text())
+            for menu in self.menuBar().findChildren(QMenu)
+            for action in menu.actions()
+            if not action.shortcut().isEmpty()
+        ]
+        rows += [
+            ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
+            ("Shift + these", "Select values"),
+            ("Ctrl+A, Ctrl+C", "Select all values, copy the selected ones"),
+            ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
+        ]
+        cells = "".join(
+            f"<tr><td style='padding-right:16px'><b>{keys}</b></td>"
+            f"<td>{text.replace('&', '')}</td></tr>"
+            for keys, text in rows
+        )
+        self._inform("Keys", f"<table cellspacing='4'>{cells}</table>")
+
+    def _show_about(self) -> None:
+        self._inform(
+            f"About {TITLE}",
+            f"<h3>{TITLE} {__version__}</h3>"
+            "<p>Opens any model checkpoint and shows what is inside.<br>"
+            "Nothing in a file is ever executed.</p>",
+        )
+
+    def _inform(self, title: str, text: str) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle(title)
+        box.setTextFormat(Qt.TextFormat.RichText)
+        box.setText(text)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # Window -------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Once the window is painted and the event loop rests, get the views ready.
+        if self._page is None:
+            QTimer.singleShot(0, self._load_views)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._settings is not None:
+            self._settings.setValue("window/geometry", self.saveGeometry())
+            self._settings.setValue("splitter/main", self._splitter.saveState())
+            if self._page is not None:
+                for name, state in zip(
+                    ("views", "upper"), self._page.save_splitters(), strict=True
+                ):
+                    self._settings.setValue(f"splitter/{name}", state)
+        self.runner.close()
+        for file in self._files:
+            if file.checkpoint is not None:
+                file.checkpoint.close()
+        super().closeEvent(event)
+
+    def _restore(self) -> None:
+        if self._settings is None:
+            return
+        geometry = self._settings.value("window/geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        splitter = self._settings.value("splitter/main")
+        if isinstance(splitter, QByteArray):
+            self._splitter.restoreState(splitter)
+
+
+def _action(
+    menu: QMenu,
+    text: str,
+    slot: object,
+    keys: QKeySequence.StandardKey | str | None = None,
+) -> QAction:
+    action = QAction(text, menu)
+    if keys is not None:
+        action.setShortcut(QKeySequence(keys))
+    assert callable(slot)
+    action.triggered.connect(lambda: slot())
+    menu.addAction(action)
+    return action
+
+
+def _open(path: Path, task: Task) -> Checkpoint:
+    return open_checkpoint(path, check=task.check)
+
+
+def _import_views(_: Task) -> None:
+    """Import what the pages of tensors need, away from the GUI thread."""
+    for module in ("tensor_page", "exporting"):
+        import_module(f"inspector.gui.{module}")
+
+
+def _first_worth_seeing(checkpoint: Checkpoint) -> str | None:
+    """The first tensor with at least two axes, or else the first at all."""
+    for entry in checkpoint.entries:
+        if len(entry.shape) > 1 and entry.storage is not None and entry.numel:
+            return entry.name
+    return checkpoint.entries[0].name if checkpoint.entries else None
+
+
+def _dropped(data: QMimeData) -> tuple[list[Path], list[QUrl]]:
+    """The files that were dropped, and what is not a file on this computer."""
+    urls = data.urls()
+    local = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    return local, [url for url in urls if not url.isLocalFile()]

@@ -1,0 +1,48 @@
+"""The files that the window has open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.model import Checkpoint, TensorEntry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFile:
+    """A file that was asked for: being read, read, or not readable.
+
+    Attributes
+    ----------
+    number
+        Tells apart two files of the same name, and a file from its reloaded self's rows.
+    checkpoint
+        None while it is being read and when it could not be read.
+    error
+        Why it could not be read.
+    """
+
+    number: int
+    path: Path
+    checkpoint: Checkpoint | None = None
+    error: InspectorError | None = None
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it is still being read."""
+        return self.checkpoint is None and self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen in the tree: a file, or a tensor in it.
+
+    Attributes
+    ----------
+    entry
+        None when the file itself (or a group or plain value in it) is chosen.
+    """
+
+    file: OpenFile
+    entry: TensorEntry | None = None

@@ -1,0 +1,92 @@
+"""The one position that every view of a tensor observes and moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from inspector.values.regions import Plane
+
+if TYPE_CHECKING:
+    from inspector.values.arrays import ArraySource
+
+
+class Position(QObject):
+    """Which tensor, which plane of it, which cell. Lives on the GUI thread.
+
+    Views connect to the signals and read the properties; they do not know one another. The
+    signals carry nothing: numbers beyond Qt's 32-bit integers never pass through it.
+    """
+
+    #: Another tensor, or none. The plane and the cell are new as well.
+    tensor_changed = Signal()
+    #: Other axes or indices of the same tensor. The cell may be new as well.
+    plane_changed = Signal()
+    cell_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._source: ArraySource | None = None
+        self._plane = Plane.first((0,))
+        self._cell = (0, 0)
+
+    @property
+    def source(self) -> ArraySource | None:
+        """Where the tensor's numbers come from; None while no tensor is chosen."""
+        return self._source
+
+    @property
+    def plane(self) -> Plane:
+        """The rows and columns that are shown."""
+        return self._plane
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """The current cell's row and column in the plane."""
+        return self._cell
+
+    @property
+    def element(self) -> tuple[int, ...]:
+        """The current cell's index in the tensor."""
+        return self._plane.element(*self._cell)
+
+    def choose(self, source: ArraySource | None) -> None:
+        """Take another tensor; the view starts at its first element."""
+        self._source = source
+        self._plane = Plane.first(source.shape if source else (0,))
+        self._cell = (0, 0)
+        self.tensor_changed.emit()
+
+    def show_plane(self, plane: Plane) -> None:
+        """Show other axes or another index of the same tensor, staying as near as possible."""
+        if plane == self._plane:
+            return
+        element = self.element
+        self._plane = plane
+        row = element[plane.row_axis] if plane.row_axis is not None else 0
+        column = element[plane.column_axis] if plane.column_axis is not None else 0
+        self._cell = (row, column)
+        self.plane_changed.emit()
+
+    def go_to(self, element: tuple[int, ...]) -> None:
+        """Make this element of the tensor the current cell, in whichever plane it lies."""
+        plane = self._plane
+        for axis in plane.held_axes:
+            plane = plane.with_index(axis, element[axis])
+        self.show_plane(plane)
+        row = element[plane.row_axis] if plane.row_axis is not None else 0
+        column = element[plane.column_axis] if plane.column_axis is not None else 0
+        self.move_to(row, column)
+
+    def move_to(self, row: int, column: int) -> None:
+        """Make this cell the current one; a cell outside the plane becomes the nearest inside."""
+        if self._plane.is_empty:
+            return
+        cell = (
+            min(max(row, 0), self._plane.rows - 1),
+            min(max(column, 0), self._plane.columns - 1),
+        )
+        if cell != self._cell:
+            self._cell = cell
+            self.cell_changed.emit()

@@ -1,0 +1,251 @@
+"""Background work: lanes, cancellation, progress, and one way back to the GUI thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from inspector.checkpoints.errors import Cancelled, InspectorError
+
+T = TypeVar("T")
+
+#: Seconds between two reports of progress.
+_REPORT_EVERY: Final = 0.1
+
+
+class Task:
+    """What a piece of background work is handed: how to stop, and how to tell how far it is.
+
+    Its methods are for the worker thread.
+    """
+
+    def __init__(self, tell: Callable[[Callable[[_Lane], None]], None]) -> None:
+        self._tell = tell
+        self._stop = threading.Event()
+        self._reported = 0.0
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next `check`. May be called from any thread."""
+        self._stop.set()
+
+    def check(self) -> None:
+        """Call at every block.
+
+        Raises
+        ------
+        Cancelled
+            If nobody wants the result any more.
+        """
+        if self._stop.is_set():
+            raise Cancelled
+
+    def progress(self, share: float) -> None:
+        """Report progress from 0 to 1; passed on ten times a second at most."""
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_EVERY:
+            self._reported = now
+            self._tell(lambda lane: lane.on_progress(share))
+
+    def partial(self, value: object) -> None:
+        """Hand over a first result while the work goes on."""
+        self._tell(lambda lane: lane.on_partial(value))
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """A piece of background work and what becomes of it.
+
+    Attributes
+    ----------
+    work
+        Runs in a worker thread. It must capture all that it needs, and touch no widget.
+    done, failed
+        Exactly one of them is called, on the GUI thread, unless the request is superseded or
+        cancelled.
+    partial, progress
+        Called on the GUI thread while the work goes on.
+    cancelled
+        Called on the GUI thread when the user cancelled it (not when it was superseded).
+    bulk
+        Whether it may take long (a scan, an export); such work has threads of its own, so that
+        pages and pictures never wait for it.
+    title
+        What the status bar says while it runs; empty for work that is not worth a word.
+    """
+
+    work: Callable[[Task], T]
+    done: Callable[[T], None]
+    failed: Callable[[InspectorError], None]
+    partial: Callable[[Any], None] = _ignore
+    progress: Callable[[float], None] = _ignore
+    cancelled: Callable[[], None] | None = None
+    bulk: bool = False
+    title: str = ""
+
+
+class _Lane:
+    """What one lane is doing. Lives on the GUI thread."""
+
+    def __init__(self, request: Request[Any], task: Task, on_progress: Callable[[], None]) -> None:
+        self.request = request
+        self.task = task
+        self.share = 0.0
+        self._changed = on_progress
+
+    def on_progress(self, share: float) -> None:
+        self.share = share
+        self.request.progress(share)
+        self._changed()
+
+    def on_partial(self, value: object) -> None:
+        self.request.partial(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """From a worker to the GUI thread, about one lane at one generation."""
+
+    key: Hashable
+    generation: int
+    deliver: Callable[[_Lane], None]
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that runs, for the status bar."""
+
+    key: Hashable
+    title: str
+    share: float
+
+
+class TaskRunner(QObject):
+    """Runs requests in lanes: a new request in a lane supersedes the one before it.
+
+    Lives on the GUI thread, and every method is for that thread. A result reaches its callback
+    only while its request is still the lane's newest.
+    """
+
+    #: Something began, went on or ended.
+    changed = Signal()
+    _message = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._quick = ThreadPoolExecutor(2, thread_name_prefix="quick")
+        self._bulk = ThreadPoolExecutor(2, thread_name_prefix="bulk")
+        self._lanes: dict[Hashable, _Lane] = {}
+        self._generations: dict[Hashable, int] = {}
+        self._closed = False
+        self._message.connect(self._receive)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return not self._lanes
+
+    @property
+    def activities(self) -> tuple[Activity, ...]:
+        """What runs and has a title, oldest first."""
+        return tuple(
+            Activity(key, lane.request.title, lane.share)
+            for key, lane in self._lanes.items()
+            if lane.request.title
+        )
+
+    def submit(self, key: Hashable, request: Request[T]) -> None:
+        """Start a request, superseding what its lane was doing."""
+        if self._closed:
+            return
+        self.supersede(key)
+        generation = self._generations.get(key, 0) + 1
+        self._generations[key] = generation
+        task = Task(lambda deliver: self._message.emit(_Message(key, generation, deliver)))
+        self._lanes[key] = _Lane(request, task, self.changed.emit)
+        pool = self._bulk if request.bulk else self._quick
+        pool.submit(self._run, key, generation, request, task)
+        self.changed.emit()
+
+    def supersede(self, key: Hashable) -> None:
+        """Stop what a lane is doing, and forget it without a word."""
+        lane = self._lanes.pop(key, None)
+        if lane is not None:
+            lane.task.cancel()
+            self._generations[key] += 1
+            self.changed.emit()
+
+    def cancel(self, key: Hashable) -> None:
+        """Stop what a lane is doing because the user asked for it."""
+        lane = self._lanes.get(key)
+        self.supersede(key)
+        if lane is not None and lane.request.cancelled is not None:
+            lane.request.cancelled()
+
+    def close(self) -> None:
+        """Cancel everything and wait until the workers have stopped. Nothing is delivered later."""
+        self._closed = True
+        for key in list(self._lanes):
+            self.supersede(key)
+        for pool in (self._quick, self._bulk):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, key: Hashable, generation: int, request: Request[T], task: Task) -> None:
+        """In a worker: the work, and its end as a message."""
+        deliver: Callable[[_Lane], None]
+        try:
+            task.check()
+            deliver = partial(_deliver_value, value=request.work(task))
+        except Cancelled:
+            deliver = _deliver_nothing
+        except InspectorError as error:
+            deliver = partial(_deliver_error, error=error)
+        except Exception as error:  # noqa: BLE001 - the user sees it, with all its details
+            deliver = partial(_deliver_error, error=_unexpected(error))
+        self._message.emit(_Message(key, generation, deliver, final=True))
+
+    @Slot(object)
+    def _receive(self, message: _Message) -> None:
+        lane = self._lanes.get(message.key)
+        if lane is None or self._generations[message.key] != message.generation:
+            return
+        if message.final:
+            del self._lanes[message.key]
+        message.deliver(lane)
+        if message.final:
+            self.changed.emit()
+
+
+def _deliver_value(lane: _Lane, value: object) -> None:
+    lane.request.done(value)
+
+
+def _deliver_error(lane: _Lane, error: InspectorError) -> None:
+    lane.request.failed(error)
+
+
+def _deliver_nothing(_: _Lane) -> None:
+    pass
+
+
+def _unexpected(error: Exception) -> InspectorError:
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError):
+        return InspectorError("There is not enough memory for this.", where=details)
+    return InspectorError(
+        f"Something went wrong inside Tensor Inspector: {error!r}",
+        where=details,
+        advice="Please report it, with these details.",
+    )

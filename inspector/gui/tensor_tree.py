@@ -1,0 +1,502 @@
+"""The tree of the open files and their tensors, with its filter box and totals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QLabel, QMenu, QVBoxLayout, QWidget
+
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.model import Checkpoint, TensorEntry
+from inspector.gui.entry_filter import EntryFilter, FilterError, parse_filter
+from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tree_nodes import FileTree, RowKey
+from inspector.gui.tree_parts import FilterBox, FittingLine
+from inspector.gui.tree_rows import Folding, Row, Rows, RowsWanted, build_rows, is_unfolded
+from inspector.gui.tree_sorting import Column, Sort
+from inspector.gui.tree_text import totals_texts, totals_tooltip
+from inspector.gui.tree_view import TreeView
+
+#: Milliseconds without a key before what was typed is applied.
+_TYPING: Final = 80
+
+#: Seconds of work between two rests, and how long a rest is. Both are short, because whenever the
+#: window needs Python it waits for the next rest.
+_WORK: Final = 0.002
+_REST: Final = 0.0005
+
+_LANE: Final = "tree"
+
+
+class TensorTree(QWidget):
+    """Lists open files with their tensors; filters, sorts and folds them; lets one be chosen.
+
+    Rows are built in a worker from immutable pieces; a build that was superseded never shows.
+
+    Parameters
+    ----------
+    runner
+        Where rows are built, in the lane ``tree``.
+    """
+
+    #: A Choice: the current row was changed by the user or by `select`.
+    chosen = Signal(object)
+    #: A Choice: Enter or a double-click on a tensor.
+    activated = Signal(object)
+    #: An OpenFile.
+    close_requested = Signal(object)
+    #: An OpenFile.
+    reload_requested = Signal(object)
+    #: A Choice, of a tensor.
+    export_requested = Signal(object)
+
+    def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._files: tuple[OpenFile, ...] = ()
+        self._trees: dict[int, FileTree] = {}
+        self._filter = EntryFilter()
+        self._sort: Sort | None = None
+        self._folding = Folding()
+        self._filtered_folding = Folding()
+        self._current: RowKey | None = None
+        self._reveal = False  # the current row is to be unfolded and scrolled to
+        self._announce = False  # and to be told of, once its file is read
+        self._enter = False  # the first match is to be chosen
+        self._building = False
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        self.setAccessibleName("Files and tensors")
+        self.filter_box = FilterBox(self)
+        self._message = QLabel(self)
+        self._message.setTextFormat(Qt.TextFormat.PlainText)
+        self._message.setWordWrap(True)
+        self._message.setContentsMargins(8, 0, 8, 4)
+        self._message.setAccessibleName("What is wrong with the filter")
+        self._message.hide()
+        self.view = TreeView(self)
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self._totals = FittingLine(self)
+        self._totals.setContentsMargins(8, 3, 8, 4)
+        self._totals.setAccessibleName("Totals")
+        box = QVBoxLayout()
+        box.setContentsMargins(6, 6, 6, 6)
+        box.addWidget(self.filter_box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(box)
+        layout.addWidget(self._message)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(self._totals)
+        self.setFocusProxy(self.view)
+
+    def _connect(self) -> None:
+        self.filter_box.textChanged.connect(lambda _: self._typing.start())
+        self.filter_box.left_downwards.connect(self._enter_rows)
+        self._typing.timeout.connect(self._apply_filter_text)
+        view = self.view
+        view.row_chosen.connect(lambda row: self._go(row.key))
+        view.clicked.connect(lambda _: self._go_to_row(view.current_row()))
+        view.toggled.connect(self._toggle)
+        view.went_left.connect(self._went_left)
+        view.went_right.connect(self._went_right)
+        view.row_activated.connect(self._row_activated)
+        view.removed.connect(self._row_removed)
+        view.copied.connect(self._copy_name)
+        view.menu_wanted.connect(self._open_menu)
+        view.sort_clicked.connect(self._sort_clicked)
+        view.all_unfolded.connect(self.expand_all)
+
+    # For the window
+
+    def set_files(self, files: Sequence[OpenFile]) -> None:
+        """Show these files, in this order. Call with the full list whenever one changes.
+
+        Folding, filter and current row stay, by the files' numbers and the entries' names.
+        """
+        self._files = tuple(files)
+        numbers = {file.number for file in files}
+        self._trees = {number: tree for number, tree in self._trees.items() if number in numbers}
+        self._folding = _pruned(self._folding, numbers)
+        self._filtered_folding = _pruned(self._filtered_folding, numbers)
+        if self._current is not None and self._current.number not in numbers:
+            self._current = None
+        self._build()
+
+    def select(self, number: int, name: str | None) -> bool:
+        """Choose a file, or an entry in it by name, and unfold and unfilter what hides it.
+
+        In a file that is still being read the name is remembered until then. False if there is no
+        such file or entry.
+        """
+        file = self._file(number)
+        if file is None or (name is not None and file.error is not None):
+            return False
+        key = self._key(file, name)
+        if key is None:
+            return False
+        self._reveal = True
+        waits = name is not None and file.is_loading
+        changed = key != self._current
+        self._current = key
+        self._announce = waits
+        if changed and not waits:
+            self.chosen.emit(self.choice)
+        self._show_current()
+        return True
+
+    def focus_filter(self) -> None:
+        """Go to the filter box."""
+        self.filter_box.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter_box.selectAll()
+
+    def set_filter(self, text: str) -> None:
+        """Type a filter; it is applied at once."""
+        self.filter_box.setText(text)
+        self._apply_filter_text()
+
+    @property
+    def choice(self) -> Choice | None:
+        """What is chosen, whether its row can be seen or not; None if nothing is."""
+        key = self._current
+        file = None if key is None else self._file(key.number)
+        if key is None or file is None:
+            return None
+        return Choice(file, self._entry(file, key.name) if key.kind == "tensor" else None)
+
+    def expand_all(self) -> None:
+        """Unfold everything."""
+        self._set_folding(Folding(base=True))
+
+    def collapse_all(self) -> None:
+        """Fold everything but the files."""
+        self._set_folding(Folding(base=False))
+
+    # Files and keys
+
+    def _file(self, number: int) -> OpenFile | None:
+        return next((file for file in self._files if file.number == number), None)
+
+    def _tree(self, file: OpenFile) -> FileTree | None:
+        """The file's tree if it is grown already."""
+        tree = self._trees.get(file.number)
+        return tree if tree is not None and tree.file is file else None
+
+    def _entry(self, file: OpenFile, name: str) -> TensorEntry | None:
+        tree = self._tree(file)
+        if tree is not None:
+            node = tree.positions["tensor"].get(name)
+            item = None if node is None else tree.items[node]
+            return item if isinstance(item, TensorEntry) else None
+        return None if file.checkpoint is None else _named(file.checkpoint, name)
+
+    def _key(self, file: OpenFile, name: str | None) -> RowKey | None:
+        """The key of a file or an entry; None if there is no such entry."""
+        if name is None:
+            return RowKey(file.number, "file", "")
+        if file.checkpoint is None or self._entry(file, name) is not None:
+            return RowKey(file.number, "tensor", name)
+        if any(value.name == name for value in file.checkpoint.values):
+            return RowKey(file.number, "value", name)
+        return None
+
+    # Building rows
+
+    def _build(self) -> None:
+        wanted = RowsWanted(
+            files=self._files,
+            filter=self._filter,
+            sort=self._sort,
+            folding=self._active_folding,
+            trees=dict(self._trees),
+            before=self.view.rows,
+        )
+        self._building = True
+        self._runner.submit(
+            _LANE,
+            Request(
+                work=partial(_work, wanted),
+                done=self._show,
+                failed=self._failed,
+                partial=self._keep,
+            ),
+        )
+
+    def _keep(self, tree: FileTree) -> None:
+        """A tree was grown: it need not be again, even if the rest is superseded."""
+        if any(file is tree.file for file in self._files):
+            self._trees[tree.file.number] = tree
+
+    def _show(self, rows: Rows) -> None:
+        self._building = False
+        self._settle_current(rows)
+        shown = self._row_to_mark(rows)
+        self.view.show_rows(rows, shown, reveal=self._reveal)
+        self.view.set_empty_text(_empty_text(rows))
+        self._totals.set_texts(totals_texts(rows.totals, rows.shown) if rows.segments else [])
+        self._totals.setToolTip(totals_tooltip(rows.totals, rows.shown))
+        if self._reveal:
+            self._show_current()
+        if self._enter:
+            self._enter_rows()
+
+    def _failed(self, error: InspectorError) -> None:
+        """The rows stay as they were."""
+        self._building = self._enter = False
+        self._say(str(error))
+        if isinstance(error, FilterError) and self._filter is not self.view.rows.filter:
+            self._filter = self.view.rows.filter
+            self._build()
+
+    def _say(self, message: str) -> None:
+        self._message.setText(message)
+        self._message.setVisible(bool(message))
+
+    # The current row
+
+    def _settle_current(self, rows: Rows) -> None:
+        """Once a file is read, its remembered row is there or not."""
+        key = self._current
+        file = None if key is None else self._file(key.number)
+        if key is None or file is None or file.is_loading:
+            return
+        if file.checkpoint is not None and rows.locate(key) is None:
+            found = self._key(file, key.name) if key.kind == "tensor" else None
+            self._current = found or self._key(file, None)
+        if self._announce:
+            self._announce = False
+            self.chosen.emit(self.choice)
+
+    def _row_to_mark(self, rows: Rows) -> int:
+        """The row of what is chosen, or else of what it is folded into."""
+        number = rows.find(self._current)
+        if number >= 0 or self._current is None:
+            return number
+        row = rows.locate(self._current)
+        if row is None:  # its file is being read again
+            return rows.find(RowKey(self._current.number, "file", ""))
+        while (row := row.parent) is not None:
+            number = rows.find(row.key)
+            if number >= 0:
+                return -1 if rows.is_unfolded(row) else number
+        return -1
+
+    def _go_to_row(self, row: Row | None) -> None:
+        if row is not None:
+            self._go(row.key)
+
+    def _go(self, key: RowKey) -> None:
+        """The user goes to a row."""
+        self._reveal = self._announce = False
+        if key == self._current:
+            return
+        self._current = key
+        self.chosen.emit(self.choice)
+
+    def _step_to(self, row: Row) -> None:
+        """The user goes to a row that may still be on its way."""
+        self._go(row.key)
+        self._reveal = True
+        self._show_current()
+
+    def _show_current(self) -> None:
+        """Mark the current row and scroll to it, after unfolding and unfiltering if need be."""
+        rows = self.view.rows
+        number = rows.find(self._current)
+        if number >= 0 and not self._building:
+            self._reveal = False
+        if number >= 0:
+            self.view.choose_row(number)
+            return
+        row = rows.locate(self._current)
+        if row is None or self._tree(row.file) is not row.tree:
+            return  # until its file's rows are built
+        if row.segment.matches is not None and not row.segment.matches.keep[row.node]:
+            self._drop_filter()
+        exceptions = dict(self._active_folding.exceptions)
+        exceptions.update((row.tree.key(above), True) for above in row.tree.ancestors(row.node))
+        self._set_folding(replace(self._active_folding, exceptions=exceptions))
+
+    def _enter_rows(self) -> None:
+        """From the filter box on to the rows: to the first tensor that matches."""
+        if self._typing.isActive():
+            self._apply_filter_text()
+        self._enter = self._building
+        if self._building:
+            return
+        self.view.setFocus(Qt.FocusReason.TabFocusReason)
+        rows = self.view.rows
+        if rows.find(self._current) >= 0:
+            return
+        tensors = (row for row in map(rows.at, range(len(rows))) if _is_tensor(row))
+        first = next(tensors, None)
+        if first is not None:
+            self._step_to(first)
+
+    # Filter
+
+    def _apply_filter_text(self) -> None:
+        self._typing.stop()
+        text = self.filter_box.text()
+        if text == self._filter.text and not self._message.text():
+            return
+        try:
+            wanted = parse_filter(text)
+        except FilterError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        if wanted.terms == self._filter.terms:
+            return
+        self._filter = wanted
+        self._filtered_folding = Folding()
+        self._build()
+
+    def _drop_filter(self) -> None:
+        """Empty the filter box; the rows are not built yet."""
+        self.filter_box.clear()
+        self._typing.stop()
+        self._say("")
+        self._filter = EntryFilter()
+
+    # Folding and sorting
+
+    @property
+    def _active_folding(self) -> Folding:
+        return self._filtered_folding if self._filter.is_on else self._folding
+
+    def _set_folding(self, folding: Folding) -> None:
+        if self._filter.is_on:
+            self._filtered_folding = folding
+        else:
+            self._folding = folding
+        self._build()
+
+    def _is_unfolded(self, row: Row) -> bool:
+        """Whether a row is, or is about to be, unfolded."""
+        return is_unfolded(row.tree, row.node, row.segment.matches, self._active_folding)
+
+    def _toggle(self, row: Row) -> None:
+        unfolded = self._is_unfolded(row)
+        self._set_folding(self._active_folding.with_exception(row.key, not unfolded))
+
+    def _went_left(self, row: Row) -> None:
+        if row.is_foldable and self._is_unfolded(row):
+            self._toggle(row)
+        elif row.parent is not None:
+            self._step_to(row.parent)
+
+    def _went_right(self, row: Row) -> None:
+        if row.is_foldable and not self._is_unfolded(row):
+            self._toggle(row)
+        elif row.first_child is not None:
+            self._step_to(row.first_child)
+
+    def _sort_clicked(self, column: Column) -> None:
+        """Ascending, descending, the file's order."""
+        if self._sort is None or self._sort.column != column:
+            self._sort = Sort(column)
+        else:
+            self._sort = None if self._sort.descending else Sort(column, descending=True)
+        self.view.show_sort(self._sort)
+        self._build()
+
+    # What else is done with a row
+
+    def _row_activated(self, row: Row) -> None:
+        if _is_tensor(row):
+            self._go(row.key)
+            self.activated.emit(self.choice)
+        elif row.is_foldable:
+            self._toggle(row)
+
+    def _row_removed(self, row: Row) -> None:
+        file = self._file(row.key.number)
+        if row.node == 0 and file is not None:
+            self.close_requested.emit(file)
+
+    def _copy_name(self, row: Row) -> None:
+        QGuiApplication.clipboard().setText(row.tree.full_name(row.node))
+
+    def _open_menu(self, row: Row | None, at: QPoint) -> None:
+        menu = self.menu_for(row)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(at)
+
+    def menu_for(self, row: Row | None) -> QMenu:
+        """What can be done with a row, or with the tree if it is None."""
+        menu = QMenu(self)
+        file = None if row is None else self._file(row.key.number)
+        if row is not None and file is not None:
+            self._fill_menu(menu, row, file)
+        menu.addAction("Expand All", self.expand_all)
+        menu.addAction("Collapse All", self.collapse_all)
+        return menu
+
+    def _fill_menu(self, menu: QMenu, row: Row, file: OpenFile) -> None:
+        add: Callable[[str, Callable[[], object]], object] = menu.addAction
+        if _is_tensor(row):
+            choice = Choice(file, self._entry(file, row.key.name))
+            add("Export…", lambda: self.export_requested.emit(choice))
+            menu.addSeparator()
+        add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
+        add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
+        menu.addSeparator()
+        add("Reload File", lambda: self.reload_requested.emit(file))
+        add("Close File", lambda: self.close_requested.emit(file))
+        menu.addSeparator()
+
+
+def _work(wanted: RowsWanted, task: Task) -> Rows:
+    """In a worker: the rows, with rests in which the window gets to run."""
+    since = time.perf_counter()
+
+    def pause() -> None:
+        nonlocal since
+        task.check()
+        if time.perf_counter() - since > _WORK:
+            time.sleep(_REST)
+            since = time.perf_counter()
+
+    return build_rows(wanted, pause, task.partial)
+
+
+def _named(checkpoint: Checkpoint, name: str) -> TensorEntry | None:
+    """An entry, or a part of one, by name."""
+    for entry in checkpoint.entries:
+        if entry.name == name:
+            return entry
+        if entry.components and name.startswith(entry.name):
+            part = next((part for part in entry.components if part.name == name), None)
+            if part is not None:
+                return part
+    return None
+
+
+def _is_tensor(row: Row) -> bool:
+    return isinstance(row.item, TensorEntry)
+
+
+def _pruned(folding: Folding, numbers: set[int]) -> Folding:
+    """Folding without what was said of files that are closed."""
+    kept = {key: said for key, said in folding.exceptions.items() if key.number in numbers}
+    return folding if len(kept) == len(folding.exceptions) else replace(folding, exceptions=kept)
+
+
+def _empty_text(rows: Rows) -> str:
+    if not rows.segments:
+        return "No file is open."
+    if rows.shown is not None and len(rows) == len(rows.segments):
+        return "Nothing matches the filter."
+    return ""

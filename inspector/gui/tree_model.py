@@ -1,0 +1,75 @@
+"""The rows of the tensor tree as Qt's views and screen readers ask for them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from inspector.gui.tree_rows import Row, Rows
+from inspector.gui.tree_sorting import Column
+from inspector.gui.tree_text import accessible_text, cell_text, tooltip
+
+_Index = QModelIndex | QPersistentModelIndex
+
+_TITLES: Final = {
+    Column.NAME: ("Name", "Name of the tensor"),
+    Column.SHAPE: ("Shape", "Length of each axis"),
+    Column.TYPE: ("Type", "Type of the elements (dtype)"),
+    Column.SIZE: ("Size", "Bytes of the elements"),
+    Column.DEVICE: ("Device", "Device that the tensor was saved from"),
+}
+
+
+class TreeModel(QAbstractTableModel):
+    """Hands out an immutable snapshot of rows, and is reset when another one replaces it."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._rows = Rows()
+
+    @property
+    def rows(self) -> Rows:
+        """What is shown."""
+        return self._rows
+
+    def set_rows(self, rows: Rows) -> None:
+        """Show something else."""
+        self.beginResetModel()
+        self._rows = rows
+        self.endResetModel()
+
+    def row_at(self, row: int) -> Row | None:
+        """One row; None if there is no such row."""
+        return self._rows.at(row) if 0 <= row < len(self._rows) else None
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(Column)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = self._rows.at(index.row())
+        if role == Qt.ItemDataRole.DisplayRole:
+            return cell_text(row, Column(index.column()))
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(row)
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == Column.NAME:
+            return accessible_text(row, unfolded=self._rows.is_unfolded(row))
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation == Qt.Orientation.Horizontal and section in _TITLES:
+            title, explained = _TITLES[Column(section)]
+            if role == Qt.ItemDataRole.DisplayRole:
+                return title
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return f"{explained}. Click to sort within each group."
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        return None

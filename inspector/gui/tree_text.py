@@ -1,0 +1,279 @@
+"""What the tensor tree says of files, groups, tensors and totals, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+from html import escape
+from typing import Final
+
+from inspector.checkpoints.model import Finding, TensorEntry, ValueEntry
+from inspector.checkpoints.naming import display_text
+from inspector.gui.tree_matching import Totals
+from inspector.gui.tree_rows import Row
+from inspector.gui.tree_sorting import Column
+
+#: Names and findings that a tooltip lists before it only counts.
+_LISTED: Final = 8
+
+_SHORT_DTYPES: Final = {
+    "bfloat16": "bf16",
+    "float16": "f16",
+    "float32": "f32",
+    "float64": "f64",
+    "complex32": "c32",
+    "complex64": "c64",
+    "complex128": "c128",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+}
+
+#: The label of a row, as it can be shown.
+shown_label = lru_cache(maxsize=4096)(display_text)
+
+
+def bytes_text(nbytes: int) -> str:
+    """Bytes in binary units: ``512 B``, ``32.0 MiB``."""
+    if nbytes < 1024:
+        return f"{nbytes} B"
+    for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1):
+        tenths = _rounded(nbytes * 10, 1024**power)
+        if tenths < 10_240:
+            return f"{tenths // 10:,}.{tenths % 10} {unit}"
+    return f"{number_text(tenths // 10)} EiB"
+
+
+def amount_text(number: int) -> str:
+    """A number as people say it: ``9,600``, ``340 M``, ``7.2 B`` (10 to the power of 9)."""
+    if number < 10_000:
+        return f"{number:,}"
+    for power, unit in enumerate(("K", "M", "B", "T"), 1):
+        tenths = _rounded(number * 10, 1000**power)
+        if tenths < 1_000:
+            return f"{tenths // 10}.{tenths % 10} {unit}"
+        if tenths < 9_995:
+            return f"{_rounded(tenths, 10)} {unit}"
+    return f"{number_text(_rounded(tenths, 10))} T"
+
+
+def number_text(number: int) -> str:
+    """``1,225``; what no screen has room for, as a power of ten."""
+    if number.bit_length() <= 64:
+        return f"{number:,}"
+    return f"about 10^{int(number.bit_length() * math.log10(2))}"
+
+
+def _rounded(number: int, by: int) -> int:
+    """Division of whole numbers of any size, to the nearest."""
+    return (2 * number + by) // (2 * by)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 tensor``, ``1,225 tensors``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """``4096 × 1024``, ``768``, ``scalar``."""
+    return display_text(" × ".join(map(_length_text, shape)), 60) if shape else "scalar"
+
+
+def _length_text(length: int) -> str:
+    return str(length) if length.bit_length() <= 64 else number_text(length)
+
+
+def short_dtype(dtype: str) -> str:
+    """``bf16`` for ``bfloat16``: for columns with little room."""
+    return _SHORT_DTYPES.get(dtype, display_text(dtype.replace("float", "f"), 40))
+
+
+def file_note(row: Row) -> str:
+    """What stands beside a file's name."""
+    file = row.file
+    if file.error is not None:
+        return display_text(file.error.message)
+    if file.checkpoint is None:
+        return "reading…"
+    if row.segment.matches is not None:
+        return f"{row.count:,} of {row.tree.counts[0]:,}"
+    return counted(row.tree.counts[0], "tensor")
+
+
+def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
+    """One cell. ``short`` asks for the short form of a dtype."""
+    item = row.item
+    if column == Column.NAME:
+        label = shown_label(row.tree.labels[row.node])
+        return f"{label} = {display_text(item.text)}" if isinstance(item, ValueEntry) else label
+    if isinstance(item, ValueEntry):
+        return ""
+    if isinstance(item, TensorEntry):
+        return _tensor_text(item, column, short)
+    if column == Column.SHAPE:
+        return file_note(row) if row.node == 0 else counted(row.count, "tensor")
+    if column == Column.SIZE and row.file.checkpoint is not None and row.count:
+        return bytes_text(row.nbytes)
+    return ""
+
+
+def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:
+    if column == Column.SHAPE:
+        return shape_text(entry.shape)
+    if column == Column.TYPE:
+        return short_dtype(entry.dtype) if short else display_text(entry.dtype, 40)
+    if column == Column.SIZE:
+        return bytes_text(entry.nbytes)
+    return display_text(entry.device, 40)
+
+
+def accessible_text(row: Row, *, unfolded: bool) -> str:
+    """A row for a screen reader."""
+    name = cell_text(row, Column.NAME)
+    state = f", {'unfolded' if unfolded else 'folded'}" if row.is_foldable else ""
+    item = row.item
+    if isinstance(item, ValueEntry):
+        return f"{name}, value"
+    if isinstance(item, TensorEntry):
+        text = f"{name}, tensor, {item.dtype}, {shape_text(item.shape)}, {bytes_text(item.nbytes)}"
+        return f"{text}, {item.problem}{state}" if item.problem else text + state
+    if row.node == 0:
+        return f"{name}, file, {file_note(row)}{state}"
+    return f"{name}, group, {counted(row.count, 'tensor')}{state}"
+
+
+def tooltip(row: Row) -> str:
+    """All about a row, as HTML in which nothing of the file is taken for markup."""
+    item = row.item
+    if isinstance(item, TensorEntry):
+        lines = list(_tensor_lines(row, item))
+    elif isinstance(item, ValueEntry):
+        lines = [f"= {item.text}", f"a plain value ({item.type_name})"]
+    elif row.node == 0:
+        lines = list(_file_lines(row))
+    else:
+        lines = [f"{counted(row.count, 'tensor')}, {bytes_text(row.nbytes)}"]
+    name = str(row.file.path) if row.node == 0 else row.tree.full_name(row.node)
+    shown = (escape(display_text(line)) for line in lines)
+    return f"<p><b>{_breakable(name)}</b><br>{'<br>'.join(shown)}</p>"
+
+
+def _breakable(name: str) -> str:
+    """A name that a narrow tooltip can break after its dots."""
+    return escape(display_text(name)).replace(".", ".\u200b").replace("/", "/\u200b")
+
+
+def _tensor_lines(row: Row, entry: TensorEntry) -> Iterable[str]:
+    yield f"{entry.dtype}, {shape_text(entry.shape)}, {bytes_text(entry.nbytes)}"
+    if entry.kind != "dense":
+        yield f"kind: {entry.kind.replace('_', ' ')}"
+    if entry.kind in ("dense", "quantized") and entry.stride != _contiguous(entry.shape):
+        yield f"stride {', '.join(map(_length_text, entry.stride))} (not contiguous)"
+    yield f"saved from {entry.device}" + (", requires grad" if entry.requires_grad else "")
+    if entry.storage is not None:
+        start = entry.storage_offset
+        begins = f", from element {number_text(start)} on" if start else ""
+        yield f"storage {entry.storage.key}: {bytes_text(entry.storage.nbytes)}{begins}"
+        others = [name for name in sharers(row) if name != entry.name]
+        if others:
+            yield f"shares its storage with {listed(others)}"
+    for key, text in entry.details.items():
+        yield f"{key}: {text}"
+    if entry.problem:
+        yield f"⚠ {entry.problem}"
+
+
+def sharers(row: Row) -> tuple[str, ...]:
+    """The names of the tensors in a tensor's storage if it is not alone there; else nothing."""
+    item = row.item
+    if not isinstance(item, TensorEntry) or item.storage is None:
+        return ()
+    return row.tree.shared.get(id(item.storage), ())
+
+
+def listed(names: list[str]) -> str:
+    """The first few of several names."""
+    text = ", ".join(display_text(name, 80) for name in names[:_LISTED])
+    more = len(names) - _LISTED
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides: list[int] = []
+    step = 1
+    for length in reversed(shape):
+        strides.append(step)
+        step *= max(length, 1)
+    return tuple(reversed(strides))
+
+
+def _file_lines(row: Row) -> Iterable[str]:
+    file = row.file
+    if file.error is not None:
+        yield str(file.error)
+        return
+    if file.checkpoint is None:
+        yield "reading…"
+        return
+    tensors = counted(row.tree.counts[0], "tensor")
+    yield f"{file.checkpoint.format}, {bytes_text(file.checkpoint.size)}, {tensors}"
+    findings = file.checkpoint.findings
+    for finding in findings[:_LISTED]:
+        yield _finding_text(finding)
+    if len(findings) > _LISTED:
+        yield f"and {len(findings) - _LISTED:,} more"
+
+
+def _finding_text(finding: Finding) -> str:
+    sign = {"note": "•", "warning": "⚠", "danger": "⚠ danger:"}[finding.severity]
+    return f"{sign} {finding.message}" + (f" ({finding.where})" if finding.where else "")
+
+
+def totals_texts(totals: Totals, shown: Totals | None) -> list[str]:
+    """The totals in ever fewer words, for ever less room."""
+    told = shown or totals
+    first = counted(told.tensors, "tensor")
+    if shown is not None:
+        first = f"{shown.tensors:,} of {counted(totals.tensors, 'tensor')}"
+    if not told.tensors:
+        return [first]
+    size = bytes_text(told.nbytes)
+    parts = f"{first} · {amount_text(told.elements)} parameters"
+    stored = ""
+    if told.stored < told.nbytes:
+        stored = f" · {bytes_text(told.stored)} stored"
+    dtypes = ", ".join(
+        f"{display_text(dtype, 30)} {bytes_text(nbytes)}"
+        for dtype, (_, nbytes) in list(told.by_dtype.items())[:4]
+    )
+    if len(told.by_dtype) == 1:
+        dtypes = display_text(next(iter(told.by_dtype)), 30)
+    short = f"{first} · {amount_text(told.elements)} · {size}"
+    return [
+        f"{parts} · {size} ({dtypes}){stored}",
+        f"{parts} · {size} ({dtypes})",
+        f"{parts} · {size}{stored}",
+        f"{parts} · {size}",
+        short,
+        f"{first} · {size}",
+        first,
+    ]
+
+
+def totals_tooltip(totals: Totals, shown: Totals | None) -> str:
+    """The totals in full."""
+    told = shown or totals
+    lines = [totals_texts(totals, shown)[0].split(" · ")[0]]
+    if told.tensors:
+        lines.append(f"{number_text(told.elements)} parameters (elements of all tensors)")
+        lines.append(f"{bytes_text(told.nbytes)} in tensors ({number_text(told.nbytes)} bytes)")
+        lines.append(f"{bytes_text(told.stored)} stored ({number_text(told.stored)} bytes)")
+    for dtype, (count, nbytes) in told.by_dtype.items():
+        lines.append(f"{display_text(dtype, 40)}: {counted(count, 'tensor')}, {bytes_text(nbytes)}")
+    return "<p style='white-space:pre'>" + "<br>".join(escape(line) for line in lines) + "</p>"

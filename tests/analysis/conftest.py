@@ -1,0 +1,77 @@
+"""Sources and listeners that the tests of this floor share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inspector.checkpoints.errors import Cancelled
+from inspector.values.arrays import Array, InMemoryArray
+from inspector.values.dtypes import DTYPES
+from inspector.values.regions import Region
+
+
+class RawArray(InMemoryArray):
+    """Stored patterns of any of torch's dtypes behind the door, as a file has them."""
+
+    def __init__(self, raw: Array, dtype: str) -> None:
+        self._array = raw
+        self._dtype = DTYPES[dtype]
+        self.reads: list[Region] = []
+
+    def read(self, region: Region) -> Array:
+        return self._dtype.widen(self.read_raw(region))
+
+    def read_raw(self, region: Region) -> Array:
+        self.reads.append(region)
+        found = super().read_raw(region)
+        assert found.shape == region.shape
+        return found
+
+
+class Listener:
+    """A check and a progress that remember what they heard; the check can give up."""
+
+    def __init__(self, cancel_after: int | None = None) -> None:
+        self.heard: list[float] = []
+        self.checks = 0
+        self._cancel_after = cancel_after
+
+    def check(self) -> None:
+        self.checks += 1
+        if self._cancel_after is not None and self.checks > self._cancel_after:
+            raise Cancelled
+
+    def progress(self, fraction: float) -> None:
+        self.heard.append(fraction)
+
+    @property
+    def both(self) -> dict[str, Callable[..., None]]:
+        """The two as keyword arguments."""
+        return {"check": self.check, "progress": self.progress}
+
+
+@pytest.fixture
+def listener() -> Listener:
+    """Hears everything and never cancels."""
+    return Listener()
+
+
+def random_raw(dtype: str, shape: tuple[int, ...], seed: int = 0) -> Array:
+    """Any patterns at all: NaN, infinities and subnormals of every kind among them."""
+    kind = DTYPES[dtype].raw
+    rng = np.random.default_rng(seed)
+    if kind.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    raw = rng.integers(0, 256, (*shape, kind.itemsize), dtype=np.uint8).view(kind)
+    raw = raw.reshape(shape).copy()
+    values = raw.reshape(-1)
+    special: list[Any] = [0] if values.size else []
+    if kind.kind in "fc" and values.size >= 8:
+        special = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+    for place, value in enumerate(special):
+        values[place * values.size // max(len(special), 1)] = value
+    return raw
