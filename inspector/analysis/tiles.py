@@ -228,7 +228,7 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     columns = _middles(coarse.columns, coarse.block_columns)
     ones = TilePlan(rows, columns, 1, 1)
     found = _reduce_part(source, plane, ones, rows, columns, "largest magnitude")
-    exact = len(rows) == len(coarse.rows) and len(columns) == len(coarse.columns)
+    exact = len(rows) * len(columns) == len(coarse.rows) * len(coarse.columns)
     sample = "" if exact else f"1:{coarse.block_rows * coarse.block_columns}"
     return Tile(coarse, found.values, found.marks, exact, sample)
 

@@ -101,10 +101,19 @@ def identity(value: object) -> int:
 
 
 def is_plain(value: object) -> bool:
-    """Whether a value is shown in one line: a number, a text, a list of such."""
+    """Whether a value is shown in one line: a number, a text, a list or set of such."""
+    if type(value) is SetNode:
+        value = value.elements
     if type(value) is list or type(value) is tuple:
         return all(type(item) in SCALARS for item in value)
     return type(value) in SCALARS
+
+
+def plain_length(value: object) -> int:
+    """What it takes to find out that a value is plain, in items."""
+    if type(value) is SetNode:
+        value = value.elements
+    return 1 + len(value) if isinstance(value, list | tuple) else 1
 
 
 def is_plain_object(node: ObjectNode) -> bool:

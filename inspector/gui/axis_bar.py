@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QSlider,
     QToolButton,
     QWidget,
@@ -39,10 +40,12 @@ class AxisBar(QWidget):
         self._index.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._index.setToolTip("What is shown, as NumPy writes it")
         self._held: dict[int, HeldAxis] = {}
+        self._stretch = QWidget()
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidgetResizable(True)
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (
@@ -54,6 +57,7 @@ class AxisBar(QWidget):
         ):
             layout.addWidget(widget)
         layout.addWidget(self._area, 1)
+        layout.addWidget(self._stretch, 1)
         layout.addWidget(self._index)
         self._rows.activated.connect(lambda axis: self._show(row_axis=axis))
         self._columns.activated.connect(lambda axis: self._show(column_axis=axis))
@@ -109,6 +113,7 @@ class AxisBar(QWidget):
         layout.addStretch(1)
         self._area.setWidget(content)
         self._area.setVisible(bool(self._held))
+        self._stretch.setVisible(not self._held)
         bar = self._area.horizontalScrollBar().sizeHint().height() if len(self._held) > 2 else 0
         self._area.setFixedHeight(content.sizeHint().height() + bar)
 

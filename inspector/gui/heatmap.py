@@ -452,7 +452,7 @@ def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboB
     box.addItems([label for _, label in items])
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: {tip}")
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    box.setMinimumContentsLength(5)
+    box.setMinimumWidth(70)
     return box

@@ -67,6 +67,7 @@ class TensorTree(QWidget):
         self._folding = Folding()
         self._filtered_folding = Folding()
         self._current: RowKey | None = None
+        self._told: Choice | None = None
         self._reveal = False  # the current row is to be unfolded and scrolled to
         self._announce = False  # and to be told of, once its file is read
         self._enter = False  # the first match is to be chosen
@@ -147,12 +148,10 @@ class TensorTree(QWidget):
         if key is None:
             return False
         self._reveal = True
-        waits = name is not None and file.is_loading
-        changed = key != self._current
         self._current = key
-        self._announce = waits
-        if changed and not waits:
-            self.chosen.emit(self.choice)
+        self._announce = name is not None and file.is_loading
+        if not self._announce:
+            self._tell()
         self._show_current()
         return True
 
@@ -276,7 +275,7 @@ class TensorTree(QWidget):
             self._current = found or self._key(file, None)
         if self._announce:
             self._announce = False
-            self.chosen.emit(self.choice)
+            self._tell()
 
     def _row_to_mark(self, rows: Rows) -> int:
         """The row of what is chosen, or else of what it is folded into."""
@@ -299,10 +298,17 @@ class TensorTree(QWidget):
     def _go(self, key: RowKey) -> None:
         """The user goes to a row."""
         self._reveal = self._announce = False
-        if key == self._current:
-            return
-        self._current = key
-        self.chosen.emit(self.choice)
+        if key != self._current:
+            self._current = key
+            self._told = None
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell of what is chosen, unless it is what was told last: the same of the same file."""
+        choice = self.choice
+        if choice != self._told:
+            self._told = choice
+            self.chosen.emit(choice)
 
     def _step_to(self, row: Row) -> None:
         """The user goes to a row that may still be on its way."""

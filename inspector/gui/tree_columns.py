@@ -20,10 +20,10 @@ _SAMPLE: Final = 160
 _NAME_WANTED: Final = 140
 
 #: The name's share of the width before other columns give way.
-_NAME_SHARE: Final = 0.45
+_NAME_SHARE: Final = 0.38
 
-#: Which columns there can be, from the widest arrangement to the narrowest. True: with dtypes in
-#: their short form.
+#: Which columns there can be, from the widest arrangement to the narrowest. True: with dtypes and
+#: counts in their short form.
 _ARRANGEMENTS: Final[tuple[tuple[tuple[Column, ...], bool], ...]] = (
     ((Column.SHAPE, Column.TYPE, Column.SIZE, Column.DEVICE), False),
     ((Column.SHAPE, Column.TYPE, Column.SIZE, Column.DEVICE), True),
@@ -36,7 +36,7 @@ _ARRANGEMENTS: Final[tuple[tuple[tuple[Column, ...], bool], ...]] = (
 
 
 #: How wide columns become at most, in widths of a digit.
-_MOST_EMS: Final = {Column.SHAPE: 20, Column.TYPE: 14, Column.SIZE: 11, Column.DEVICE: 9}
+_MOST_EMS: Final = {Column.SHAPE: 20, Column.TYPE: 14, Column.SIZE: 12, Column.DEVICE: 9}
 
 #: Pixels for the sign that a column is sorted by.
 _SORT_MARK: Final = 14
@@ -56,7 +56,7 @@ class Fit:
     """The columns that show, with their widths in pixels."""
 
     widths: Mapping[Column, int] = field(default_factory=dict)
-    short_types: bool = False
+    is_short: bool = False
 
 
 def measured(rows: Rows, metrics: QFontMetrics) -> Measures:

@@ -22,6 +22,9 @@ MARGIN: Final = 6
 _SIGN: Final = 13
 _LEFT: Final = 3
 
+#: Columns of numbers.
+RIGHT_ALIGNED: Final = (Column.SHAPE, Column.SIZE)
+
 #: Levels that are indented; deeper ones would leave no room for names.
 _MOST_INDENTED: Final = 12
 
@@ -41,13 +44,13 @@ class Cells:
     ----------
     columns
         Left edge and width of each column that shows.
-    short_types
-        Whether dtypes are written in their short form.
+    is_short
+        Whether dtypes and counts are written in their short form.
     """
 
     width: int
     columns: Sequence[tuple[Column, int, int]]
-    short_types: bool
+    is_short: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +124,32 @@ class RowPainter:
             room = QRect(left, area.top(), area.width() - left - MARGIN, area.height())
             self._put(painter, cell_text(row, Column.NAME), room, faint)
         else:
-            for column, x, width in cells.columns:
-                cell = QRect(x, area.top(), width, area.height())
-                if column == Column.NAME:
-                    self._paint_name(painter, row, cell, text, faint, () if chosen else state.words)
-                else:
-                    colour = faint if item is None or column == Column.DEVICE else text
-                    cell = cell.adjusted(MARGIN, 0, -MARGIN, 0)
-                    words = cell_text(row, column, short=cells.short_types)
-                    self._put(painter, words, cell, colour, right=column == Column.SIZE)
+            room = self._paint_facts(painter, row, cells, area, text, faint)
+            self._paint_name(painter, row, room, text, faint, () if chosen else state.words)
+
+    def _paint_facts(
+        self,
+        painter: QPainter,
+        row: Row,
+        cells: Cells,
+        area: QRect,
+        text: QColor,
+        faint: QColor,
+    ) -> QRect:
+        """The cells beside the name, and the room that they leave to it: all before the shape."""
+        room = QRect(area)
+        for column, x, width in cells.columns:
+            if column == Column.NAME:
+                room.setRight(x + width - MARGIN)
+                continue
+            colour = faint if row.item is None or column == Column.DEVICE else text
+            cell = QRect(x + MARGIN, area.top(), width - 2 * MARGIN, area.height())
+            words = cell_text(row, column, short=cells.is_short)
+            right = column in RIGHT_ALIGNED
+            used = self._put(painter, words, cell, colour, right=right)
+            if column == Column.SHAPE:
+                room.setRight(cell.right() - used - MARGIN)
+        return room
 
     def _paint_guides(self, painter: QPainter, row: Row, area: QRect) -> None:
         painter.setPen(QPen(self._guide, 1))
@@ -155,14 +175,12 @@ class RowPainter:
         self,
         painter: QPainter,
         row: Row,
-        cell: QRect,
+        room: QRect,
         text: QColor,
         faint: QColor,
         words: tuple[str, ...],
     ) -> None:
-        room = QRect(cell)
-        room.setLeft(cell.left() + name_left(row.depth))
-        room.setRight(cell.right() - 2)
+        room.setLeft(name_left(row.depth))
         item = row.item
         if isinstance(item, TensorEntry):
             if item.problem:

@@ -45,8 +45,10 @@ def bytes_text(nbytes: int) -> str:
         return f"{nbytes} B"
     for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1):
         tenths = _rounded(nbytes * 10, 1024**power)
-        if tenths < 10_240:
-            return f"{tenths // 10:,}.{tenths % 10} {unit}"
+        if tenths < 10_000:
+            return f"{tenths // 10}.{tenths % 10} {unit}"
+        if tenths < 10_235:
+            return f"{_rounded(tenths, 10):,} {unit}"
     return f"{number_text(tenths // 10)} EiB"
 
 
@@ -107,7 +109,7 @@ def file_note(row: Row) -> str:
 
 
 def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
-    """One cell. ``short`` asks for the short form of a dtype."""
+    """One cell. ``short`` asks for the short form of dtypes and counts."""
     item = row.item
     if column == Column.NAME:
         label = shown_label(row.tree.labels[row.node])
@@ -117,10 +119,16 @@ def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
     if isinstance(item, TensorEntry):
         return _tensor_text(item, column, short)
     if column == Column.SHAPE:
-        return file_note(row) if row.node == 0 else counted(row.count, "tensor")
+        return _count_text(row, short)
     if column == Column.SIZE and row.file.checkpoint is not None and row.count:
         return bytes_text(row.nbytes)
     return ""
+
+
+def _count_text(row: Row, short: bool) -> str:
+    if row.node == 0 and (row.file.checkpoint is None or row.segment.matches is not None):
+        return file_note(row)
+    return f"{row.count:,}" if short else counted(row.count, "tensor")
 
 
 def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:

@@ -291,7 +291,7 @@ class TreeView(QTableView):
             (column, self.columnViewportPosition(column), width)
             for column, width in self._fit.widths.items()
         ]
-        return Cells(self.viewport().width(), columns, self._fit.short_types)
+        return Cells(self.viewport().width(), columns, self._fit.is_short)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
