@@ -51,6 +51,8 @@ _LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
     (2, "+inf", POSITIVE_INFINITY),
     (4, "−inf", NEGATIVE_INFINITY),
 )
+#: A cell reaches half a unit to either side of its index, so that the axes number its middle.
+_HALF: Final = 0.5
 #: Milliseconds for which the view has to rest before a finer picture is read.
 _SETTLE: Final = 40
 
@@ -129,10 +131,13 @@ class Heatmap(QWidget):
 
     def _build_plot(self) -> None:
         self._plot = pg.PlotWidget()
+        self._plot.setAcceptDrops(False)
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._plot.setMinimumSize(120, 100)
+        # Room for half a label above the topmost row.
+        self._plot.getPlotItem().layout.setContentsMargins(0, 8, 0, 0)
         self._box: Any = self._plot.getViewBox()
         self._box.invertY(True)
         self._box.setDefaultPadding(0)
@@ -186,7 +191,7 @@ class Heatmap(QWidget):
     def fit(self) -> None:
         """Show the whole plane."""
         plane = self._position.plane
-        self._box.setRange(QRectF(0, 0, plane.columns, plane.rows), padding=0)
+        self._box.setRange(QRectF(-_HALF, -_HALF, plane.columns, plane.rows), padding=0)
 
     def _restart(self) -> None:
         """Another plane: begin with nothing."""
@@ -200,7 +205,12 @@ class Heatmap(QWidget):
         drawable = self._position.source is not None and not plane.is_empty
         self._set_labels()
         if drawable:
-            self._box.setLimits(xMin=0, xMax=plane.columns, yMin=0, yMax=plane.rows)
+            self._box.setLimits(
+                xMin=-_HALF,
+                xMax=plane.columns - _HALF,
+                yMin=-_HALF,
+                yMax=plane.rows - _HALF,
+            )
             self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
             self.fit()
             self._show_cell()
@@ -262,7 +272,7 @@ class Heatmap(QWidget):
             self._render()
             return
         (left, right), (top, bottom) = self._box.viewRange()
-        plan = self._plan((top, bottom), (left, right))
+        plan = self._plan((top + _HALF, bottom + _HALF), (left + _HALF, right + _HALF))
         if not self._coarser_than(overview.tile.plan, plan):
             self._runner.supersede("detail")
             self._detail = None
@@ -320,8 +330,8 @@ class Heatmap(QWidget):
         self._images[level].setImage(made.pixels, autoLevels=False)
         self._images[level].setRect(
             QRectF(
-                plan.columns.start,
-                plan.rows.start,
+                plan.columns.start - _HALF,
+                plan.rows.start - _HALF,
                 made.pixels.shape[1] * plan.block_columns,
                 made.pixels.shape[0] * plan.block_rows,
             )
@@ -357,7 +367,7 @@ class Heatmap(QWidget):
         if self._position.source is None or not self._box.sceneBoundingRect().contains(point):
             return None
         at = self._box.mapSceneToView(point)
-        row, column = int(at.y() // 1), int(at.x() // 1)
+        row, column = int((at.y() + _HALF) // 1), int((at.x() + _HALF) // 1)
         inside = 0 <= row < plane.rows and 0 <= column < plane.columns
         return (row, column) if inside else None
 
@@ -380,8 +390,8 @@ class Heatmap(QWidget):
 
     def _show_cell(self) -> None:
         row, column = self._position.cell
-        self._cross[0].setPos(row + 0.5)
-        self._cross[1].setPos(column + 0.5)
+        self._cross[0].setPos(row)
+        self._cross[1].setPos(column)
 
     def _set_square(self, square: bool) -> None:
         self._box.setAspectLocked(square)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -147,11 +146,11 @@ class StoredTensor:
         )
         try:
             array = np.empty(compact, self._dtype.raw)
+            np.broadcast_to(array, shape)
         except (MemoryError, ValueError) as error:
-            size = math.prod(compact) * self._dtype.raw.itemsize
             raise TensorError(
-                f"{self.entry.name}{region.text(self.shape)} takes {size:,} bytes, "
-                "more than there is memory.",
+                f"{self.entry.name}{region.text(self.shape)} has {region.numel:,} elements, "
+                "more than memory can hold.",
                 advice="Ask for a smaller region.",
             ) from error
         self._fill(array, compact, strides, self._lowest(region))

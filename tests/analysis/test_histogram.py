@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Listener, RawArray, random_raw
+from analysis_sources import Listener, RawArray, random_raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -205,7 +205,8 @@ def test_only_finite_values_are_counted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "int64"])
-def test_nothing_to_count(name: str, listener: Listener) -> None:
+def test_nothing_to_count(name: str) -> None:
+    listener = Listener()
     source = InMemoryArray(np.empty((3, 0), name))
     region = Region.whole(source.shape)
     statistics, found = analyse(source, region, partial=lambda _: None, **listener.both)

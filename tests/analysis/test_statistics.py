@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from conftest import Listener, RawArray, random_raw
+from analysis_sources import Listener, RawArray, random_raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -272,7 +272,8 @@ def test_nothing_finite(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["float32", "int64", "bfloat16", "bool", "complex128"])
 @pytest.mark.parametrize("shape", [(0,), (3, 0, 2)])
-def test_empty(name: str, shape: tuple[int, ...], listener: Listener) -> None:
+def test_empty(name: str, shape: tuple[int, ...]) -> None:
+    listener = Listener()
     source = RawArray(np.zeros(shape, DTYPES[name].raw), name)
     found = summarise(source, Region.whole(shape), **listener.both)
     assert (found.count, found.finite, found.mean, found.l2_norm) == (0, 0, None, 0.0)

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from conftest import Listener, RawArray, random_raw
+from analysis_sources import Listener, RawArray, random_raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -56,9 +56,10 @@ def test_a_new_file_appears_only_at_the_end(tmp_path: Path) -> None:
 def test_any_exception_leaves_everything_as_it_was(
     folder: Path, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), atomic_file(folder / "target") as file:
-        file.write(b"half")
-        raise error
+    with pytest.raises(error):  # noqa: PT012, SIM117
+        with atomic_file(folder / "target") as file:
+            file.write(b"half")
+            raise error
     assert_as_before(folder)
 
 
@@ -205,15 +206,17 @@ def test_a_cancelled_export_onto_a_full_disk_is_cancelled(
     monkeypatch.setattr(
         atomic, "_create", lambda path: io.BufferedWriter(FullDisk(path, "xb"), 30_000)
     )
-    with pytest.raises(Cancelled), atomic_file(folder / "target") as file:
-        file.write(b"x" * 20_000)
-        raise Cancelled
+    with pytest.raises(Cancelled):  # noqa: PT012, SIM117
+        with atomic_file(folder / "target") as file:
+            file.write(b"x" * 20_000)
+            raise Cancelled
     assert_as_before(folder)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atomic, "_create", lambda _path: Path("/dev/full").open("wb"))
+    full = io.BufferedWriter(io.FileIO("/dev/full", "wb"))
+    monkeypatch.setattr(atomic, "_create", lambda _path: full)
     with pytest.raises(ExportError, match="disk is full"):  # noqa: SIM117
         with atomic_file(folder / "target") as file:
             file.write(b"x")
@@ -240,6 +243,7 @@ except ExportError as error:
         capture_output=True,
         text=True,
         check=True,
+        cwd=Path(atomic.__file__).parents[2],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert "larger than this disk or your limits allow" in done.stdout

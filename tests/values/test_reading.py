@@ -123,10 +123,10 @@ def test_a_column_of_a_wide_matrix_reads_little() -> None:
 
 def test_a_broadcast_axis_takes_no_memory() -> None:
     source = Bytes(np.float32(1.5).tobytes())
-    entry = TensorEntry("t", ("t",), "float32", (2**40, 2**40), (0, 0), Storage(source, 0, 4, "0"))
+    entry = TensorEntry("t", ("t",), "float32", (2**30, 2**30), (0, 0), Storage(source, 0, 4, "0"))
     found = StoredTensor(entry).read(Region.whole(entry.shape))
-    assert found.shape == (2**40, 2**40)
-    assert found[2**39, 2**39] == 1.5
+    assert found.shape == (2**30, 2**30)
+    assert found[2**29, 2**29] == 1.5
     assert source.reads == [(0, 4)]
 
 
@@ -149,7 +149,7 @@ def test_a_boolean_byte_counts_once_whatever_it_is() -> None:
 def test_more_than_memory_is_refused_in_words() -> None:
     source = Bytes(b"\0" * 8)
     entry = TensorEntry("t", ("t",), "float64", (2**50, 2**10), (1, 1), Storage(source, 0, 8, "0"))
-    with pytest.raises(TensorError, match="more than there is memory"):
+    with pytest.raises(TensorError, match="more than memory can hold"):
         StoredTensor(entry).read(Region.whole(entry.shape))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
 from inspector.checkpoints.errors import Cancelled
 from inspector.values.arrays import Array, InMemoryArray
@@ -52,12 +51,6 @@ class Listener:
     def both(self) -> dict[str, Callable[..., None]]:
         """The two as keyword arguments."""
         return {"check": self.check, "progress": self.progress}
-
-
-@pytest.fixture
-def listener() -> Listener:
-    """Hears everything and never cancels."""
-    return Listener()
 
 
 def random_raw(dtype: str, shape: tuple[int, ...], seed: int = 0) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from inspector.checkpoints.errors import Cancelled
 from inspector.values.arrays import Array, InMemoryArray
 from inspector.values.dtypes import DTYPES
@@ -31,15 +29,3 @@ class CancelAfter:
         if self.left == 0:
             raise Cancelled
         self.left -= 1
-
-
-@pytest.fixture
-def raw_array() -> type[RawArray]:
-    """A source over stored patterns."""
-    return RawArray
-
-
-@pytest.fixture
-def cancel_after() -> type[CancelAfter]:
-    """Makes checks that give up."""
-    return CancelAfter
