@@ -85,7 +85,7 @@ class AxisBar(QWidget):
         for box in (self._rows, self._columns):
             box.clear()
             box.addItems([f"axis {axis}: {size:,}" for axis, size in enumerate(shape)])
-        self._held = {}
+        self._build_held()
         self._update()
 
     def _update(self) -> None:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from inspector.analysis.tiles import Tile, finite_range, percentile_range
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
-from inspector.values.text import number_text
 
-LevelsMode = Literal["symmetric", "full", "percentile"]
+LevelsMode = Literal["automatic", "symmetric", "full", "percentile"]
+
+#: The name that leaves the choice of a map to the levels.
+AUTOMATIC_MAP: Final = "automatic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,11 @@ class Colouring:
     ----------
     mode
         Where the levels come from: the values' range, the range made symmetric about zero, or the
-        1st to the 99th percentile of the picture's pixels.
+        1st to the 99th percentile of the picture's pixels. Automatic levels are symmetric where
+        there are values on both sides of zero, and the values' range elsewhere.
+    colour_map
+        The name of one of `COLOUR_MAPS`, or `AUTOMATIC_MAP`: a diverging one for levels that are
+        symmetric about zero, else a sequential one.
     """
 
     mode: LevelsMode
@@ -86,6 +92,7 @@ class Picture:
     tile: Tile
     pixels: NDArray[np.uint8]
     levels: Levels | None
+    colour_map: str
 
 
 @cache
@@ -101,7 +108,7 @@ def levels_of(tile: Tile, mode: LevelsMode) -> Levels | None:
     if found is None:
         return None
     low, high = found
-    if mode == "symmetric":
+    if mode == "symmetric" or (mode == "automatic" and low < 0 < high):
         largest = max(abs(low), abs(high)) or 1.0
         return Levels(-largest, largest)
     if low == high:
@@ -111,9 +118,18 @@ def levels_of(tile: Tile, mode: LevelsMode) -> Levels | None:
     return Levels(low, high)
 
 
+def resolved_map(name: str, levels: Levels | None) -> str:
+    """The map to use for some levels."""
+    if name != AUTOMATIC_MAP:
+        return name
+    diverging = levels is not None and levels.low == -levels.high
+    return next(item.name for item in COLOUR_MAPS if item.diverging is diverging)
+
+
 def paint(tile: Tile, levels: Levels | None, colour_map: str) -> Picture:
     """Colour a tile. A pixel that holds a NaN or an infinity has its marker's colour."""
     values = tile.values
+    colour_map = resolved_map(colour_map, levels)
     pixels = np.zeros((*values.shape, 4), np.uint8)
     if levels is not None:
         table = lookup_table(colour_map)
@@ -126,7 +142,7 @@ def paint(tile: Tile, levels: Levels | None, colour_map: str) -> Picture:
         pixels[..., 3] = np.where(np.isnan(values), 0, 255)
     for flag, colour in _MARKS:
         pixels[(tile.marks & flag) != 0] = (*colour, 255)
-    return Picture(tile, pixels, levels)
+    return Picture(tile, pixels, levels, colour_map)
 
 
 def picture(tile: Tile, colouring: Colouring) -> Picture:
@@ -143,8 +159,3 @@ def caption(tile: Tile, reduction: str) -> str:
     if not tile.exact:
         return f"sample {tile.sample}" if tile.sample else "sample"
     return f"1 pixel = {reduction} of {block} cells"
-
-
-def level_texts(levels: Levels) -> tuple[str, str]:
-    """Both ends as text."""
-    return number_text(levels.low), number_text(levels.high)

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from inspector.analysis.tiles import Reduction, TilePlan, plan_tile, preview_tile, render_tile
 from inspector.gui.colours import (
+    AUTOMATIC_MAP,
     COLOUR_MAPS,
     Colouring,
     LevelsMode,
@@ -42,9 +43,14 @@ _REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
     ("maximum", "Maximum"),
 )
 _LEVELS: Final[tuple[tuple[LevelsMode, str], ...]] = (
-    ("symmetric", "Symmetric about 0"),
-    ("full", "Minimum to maximum"),
+    ("automatic", "Automatic levels"),
+    ("symmetric", "Symmetric"),
+    ("full", "Min to max"),
     ("percentile", "1 to 99 %"),
+)
+_MAPS: Final = (
+    (AUTOMATIC_MAP, "Automatic colours"),
+    *((item.name, item.label) for item in COLOUR_MAPS),
 )
 _LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
     (1, "NaN", NAN),
@@ -95,11 +101,18 @@ class Heatmap(QWidget):
     # Construction -------------------------------------------------------------------------------
 
     def _build_controls(self) -> None:
-        self._levels = _choices(_LEVELS, "Levels", "Which values get the two ends of the colours")
+        self._levels = _choices(
+            _LEVELS,
+            "Levels",
+            "Which values get the two ends of the colours. Automatic: symmetric about zero "
+            "for values on both sides of it, minimum to maximum for others. "
+            "1 to 99 %: of the picture's pixels",
+        )
         self._map = _choices(
-            tuple((item.name, item.label) for item in COLOUR_MAPS),
+            _MAPS,
             "Colours",
-            "Colour maps that are safe for colour-blind readers",
+            "Colour maps that are safe for colour-blind readers. Automatic: blue to red for "
+            "values on both sides of zero, Viridis for others",
         )
         self._reduction = _choices(
             _REDUCTIONS,
@@ -172,7 +185,7 @@ class Heatmap(QWidget):
     def colouring(self) -> Colouring:
         """How numbers become colours at present."""
         return Colouring(
-            _LEVELS[self._levels.currentIndex()][0], COLOUR_MAPS[self._map.currentIndex()].name
+            _LEVELS[self._levels.currentIndex()][0], _MAPS[self._map.currentIndex()][0]
         )
 
     @property
@@ -185,8 +198,8 @@ class Heatmap(QWidget):
         self._levels.setCurrentIndex([name for name, _ in _LEVELS].index(mode))
 
     def set_colour_map(self, name: str) -> None:
-        """Use another of `COLOUR_MAPS`."""
-        self._map.setCurrentIndex([item.name for item in COLOUR_MAPS].index(name))
+        """Use another of `COLOUR_MAPS`, or `AUTOMATIC_MAP`."""
+        self._map.setCurrentIndex([item for item, _ in _MAPS].index(name))
 
     def fit(self) -> None:
         """Show the whole plane."""
@@ -220,8 +233,9 @@ class Heatmap(QWidget):
     def _set_labels(self) -> None:
         plane = self._position.plane
         item = self._plot.getPlotItem()
-        item.setLabel("left", "" if plane.row_axis is None else f"axis {plane.row_axis}")
-        item.setLabel("bottom", "" if plane.column_axis is None else f"axis {plane.column_axis}")
+        for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
+            item.showAxis(side, axis is not None)
+            item.setLabel(side, "" if axis is None else f"axis {axis}")
 
     # Rendering ----------------------------------------------------------------------------------
 
@@ -268,7 +282,8 @@ class Heatmap(QWidget):
         source, plane, overview = self._position.source, self._position.plane, self._overview
         if source is None or overview is None or plane.is_empty or not overview.tile.exact:
             return
-        if self._coarser_than(overview.tile.plan, self._whole_plan()):
+        if overview.tile.plan != self._whole_plan():
+            # Coarser, and it would look so; finer, and drawing it would leave out pixels.
             self._render()
             return
         (left, right), (top, bottom) = self._box.viewRange()
@@ -342,8 +357,8 @@ class Heatmap(QWidget):
     def _show_bar(self) -> None:
         levels = self._overview.levels if self._overview else None
         self._bar.setVisible(levels is not None)
-        if levels is not None:
-            self._bar.setColorMap(pg.colormap.get(self.colouring.colour_map))
+        if self._overview is not None and levels is not None:
+            self._bar.setColorMap(pg.colormap.get(self._overview.colour_map))
             self._bar.setLevels((levels.low, levels.high))
 
     def _show_captions(self) -> None:

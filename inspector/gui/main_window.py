@@ -92,7 +92,7 @@ class MainWindow(QMainWindow):
         self._splitter.addWidget(self.pages)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setChildrenCollapsible(False)
-        self._splitter.setSizes([380, 900])
+        self._splitter.setSizes([330, 950])
         self.setCentralWidget(self._splitter)
         self._read_out = QLabel()
         self._read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

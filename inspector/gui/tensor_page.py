@@ -40,7 +40,7 @@ _FORMATS: tuple[tuple[NumberFormat, str], ...] = (
     ("exact", "All digits"),
 )
 #: Narrower than this (px), the statistics fold away to leave the picture its room.
-_NARROW = 620
+_NARROW = 600
 
 
 class TensorPage(QWidget):
@@ -198,6 +198,8 @@ class TensorPage(QWidget):
         source, conversion = prepared
         self._conversion.setText(conversion)
         self._export.setEnabled(True)
+        # One number needs no picture, and none has none.
+        self._upper.setVisible(source.entry.numel > 0 and len(source.shape) > 0)
         self._set_source(source)
         self._tell_cell()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from PySide6.QtGui import QFontMetrics
@@ -38,6 +39,9 @@ _ARRANGEMENTS: Final[tuple[tuple[tuple[Column, ...], bool], ...]] = (
 #: How wide columns become at most, in widths of a digit.
 _MOST_EMS: Final = {Column.SHAPE: 20, Column.TYPE: 14, Column.SIZE: 12, Column.DEVICE: 9}
 
+#: Pixels for what measuring leaves out.
+_SLACK: Final = 2
+
 #: Pixels for the sign that a column is sorted by.
 _SORT_MARK: Final = 14
 
@@ -48,6 +52,7 @@ class Measures:
 
     wanted: Mapping[Column, int] = field(default_factory=dict)
     short_type: int = 0
+    short_shape: int = 0
     has_devices: bool = False
 
 
@@ -72,7 +77,8 @@ def measured(rows: Rows, metrics: QFontMetrics) -> Measures:
     titles[Column.DEVICE] = "Device"
     wanted = {column: metrics.horizontalAdvance(title) + 14 for column, title in titles.items()}
     wanted[Column.NAME] = _NAME_WANTED
-    short_type = 4 * em
+    wanted[Column.SIZE] = metrics.horizontalAdvance("888.8 MiB")
+    short_type, short_shape = 4 * em, wanted[Column.SHAPE]
     for row in _sample(rows):
         label = metrics.horizontalAdvance(cell_text(row, Column.NAME))
         wanted[Column.NAME] = max(wanted[Column.NAME], name_left(row.depth) + label + MARGIN)
@@ -83,10 +89,13 @@ def measured(rows: Rows, metrics: QFontMetrics) -> Measures:
             wanted[column] = max(wanted[column], min(width, limit))
         short = metrics.horizontalAdvance(cell_text(row, Column.TYPE, short=True))
         short_type = max(short_type, min(short, most[Column.TYPE]))
+        short = metrics.horizontalAdvance(cell_text(row, Column.SHAPE, short=True))
+        short_shape = max(short_shape, min(short, most[Column.SHAPE]))
+    margins = 2 * MARGIN + _SLACK
     for column in most:
-        wanted[column] += 2 * MARGIN
+        wanted[column] += margins
     has_devices = any(segment.tree.has_devices for segment in rows.segments)
-    return Measures(wanted, short_type + 2 * MARGIN, has_devices)
+    return Measures(wanted, short_type + margins, short_shape + margins, has_devices)
 
 
 def fit_columns(measures: Measures, width: int) -> Fit:
@@ -99,6 +108,8 @@ def fit_columns(measures: Measures, width: int) -> Fit:
         widths = {column: measures.wanted.get(column, 0) for column in columns}
         if short and Column.TYPE in widths:
             widths[Column.TYPE] = min(measures.short_type, widths[Column.TYPE])
+        if short and Column.SHAPE in widths:
+            widths[Column.SHAPE] = min(measures.short_shape, widths[Column.SHAPE])
         name = width - sum(widths.values())
         if name >= least or not columns:
             return Fit({Column.NAME: max(name, 20), **widths}, short)
@@ -107,6 +118,7 @@ def fit_columns(measures: Measures, width: int) -> Fit:
 
 def _sample(rows: Rows) -> Iterator[Row]:
     for segment in rows.segments:
-        step = max(len(segment.tree) // _SAMPLE, 1)
-        for node in range(0, len(segment.tree), step):
+        tree = segment.tree
+        step = max(len(tree) // _SAMPLE, 1)
+        for node in chain(tree.widest, range(0, len(tree), step)):
             yield Row(segment, node)

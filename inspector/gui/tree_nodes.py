@@ -75,6 +75,8 @@ class FileTree:
         Nodes by kind and name.
     shared
         The names of the tensors in a storage that has several, by the storage's `id`.
+    widest
+        The tensors with the longest shape, dtype and device, for the widths of columns.
     has_devices
         Whether a tensor was saved from anything but the processor's memory.
     """
@@ -92,6 +94,7 @@ class FileTree:
     unfolded: bytes
     positions: dict[NodeKind, dict[str, int]]
     shared: dict[int, tuple[str, ...]]
+    widest: tuple[int, ...]
     has_devices: bool
 
     def __len__(self) -> int:
@@ -279,6 +282,7 @@ def grow_tree(file: OpenFile, pause: Pause) -> FileTree:
         unfolded=_unfolded_at_first(items, depths, ends),
         positions=_positions([grower.names[node] for node in nodes], items),
         shared=_shared(items, pause),
+        widest=_widest(items, pause),
         has_devices=any(isinstance(item, TensorEntry) and item.device != "cpu" for item in items),
     )
 
@@ -352,6 +356,20 @@ def _shared(items: Sequence[Item | None], pause: Pause) -> dict[int, tuple[str, 
             else:
                 first[key] = item.name
     return {key: tuple(names) for key, names in several.items()}
+
+
+def _widest(items: Sequence[Item | None], pause: Pause) -> tuple[int, ...]:
+    most, widest = [-1, -1, -1], [0, 0, 0]
+    for node, item in enumerate(items):
+        if node % STEPS == 0:
+            pause()
+        if isinstance(item, TensorEntry):
+            # a shape's length is that of its digits; four more for each sign between
+            digits = sum(length.bit_length() for length in item.shape) // 3 + 4 * len(item.shape)
+            for place, width in enumerate((digits, len(item.dtype), len(item.device))):
+                if width > most[place]:
+                    most[place], widest[place] = width, node
+    return tuple(node for node, width in zip(widest, most, strict=True) if width >= 0)
 
 
 def _unfolded_at_first(

@@ -15,8 +15,10 @@ from inspector.gui.tree_rows import Row
 from inspector.gui.tree_sorting import Column
 from inspector.gui.tree_text import cell_text, sharers, shown_label
 
-#: Pixels: one level of the tree, the box of an expander, the edge of a cell, a sign.
+#: Pixels: one level of the tree, also where there is little room; the box of an expander, the edge
+#: of a cell, a sign.
 INDENT: Final = 13
+NARROW_INDENT: Final = 10
 EXPANDER: Final = 16
 MARGIN: Final = 6
 _SIGN: Final = 13
@@ -45,7 +47,7 @@ class Cells:
     columns
         Left edge and width of each column that shows.
     is_short
-        Whether dtypes and counts are written in their short form.
+        Whether there is little room: texts have their short form, levels are indented less.
     """
 
     width: int
@@ -64,14 +66,14 @@ class RowState:
     words: tuple[str, ...]
 
 
-def expander_left(depth: int) -> int:
+def expander_left(depth: int, *, short: bool = False) -> int:
     """The left edge of a row's expander, in pixels."""
-    return _LEFT + INDENT * min(depth, _MOST_INDENTED)
+    return _LEFT + (NARROW_INDENT if short else INDENT) * min(depth, _MOST_INDENTED)
 
 
-def name_left(depth: int) -> int:
+def name_left(depth: int, *, short: bool = False) -> int:
     """The left edge of a row's name, in pixels."""
-    return expander_left(depth) + EXPANDER
+    return expander_left(depth, short=short) + EXPANDER
 
 
 class RowPainter:
@@ -112,19 +114,20 @@ class RowPainter:
             painter.fillRect(area, self._hover)
         elif row.node == 0:
             painter.fillRect(area, self._file)
+        expander = expander_left(row.depth, short=cells.is_short)
         if not state.current:
-            self._paint_guides(painter, row, area)
+            self._paint_guides(painter, row, area, cells.is_short)
         if row.is_foldable:
-            self._paint_expander(painter, row, state.unfolded, area, faint)
+            self._paint_expander(painter, expander, state.unfolded, area, faint)
         item = row.item
         if row.file.error is not None:
             self._paint_failed(painter, row, area, text, faint)
         elif isinstance(item, ValueEntry):
-            left = name_left(row.depth)
-            room = QRect(left, area.top(), area.width() - left - MARGIN, area.height())
+            room = area.adjusted(expander + EXPANDER, 0, -MARGIN, 0)
             self._put(painter, cell_text(row, Column.NAME), room, faint)
         else:
             room = self._paint_facts(painter, row, cells, area, text, faint)
+            room.setLeft(expander + EXPANDER)
             self._paint_name(painter, row, room, text, faint, () if chosen else state.words)
 
     def _paint_facts(
@@ -151,16 +154,16 @@ class RowPainter:
                 room.setRight(cell.right() - used - MARGIN)
         return room
 
-    def _paint_guides(self, painter: QPainter, row: Row, area: QRect) -> None:
+    def _paint_guides(self, painter: QPainter, row: Row, area: QRect, short: bool) -> None:
         painter.setPen(QPen(self._guide, 1))
         for depth in range(1, min(row.depth, _MOST_INDENTED + 1)):
-            x = expander_left(depth) + EXPANDER // 2
+            x = expander_left(depth, short=short) + EXPANDER // 2
             painter.drawLine(x, area.top(), x, area.bottom())
 
     def _paint_expander(
-        self, painter: QPainter, row: Row, unfolded: bool, area: QRect, colour: QColor
+        self, painter: QPainter, left: int, unfolded: bool, area: QRect, colour: QColor
     ) -> None:
-        x = expander_left(row.depth) + EXPANDER / 2
+        x = left + EXPANDER / 2
         y = area.top() + area.height() / 2
         if unfolded:
             points = [(-4, -2), (0, 2), (4, -2)]
@@ -180,7 +183,6 @@ class RowPainter:
         faint: QColor,
         words: tuple[str, ...],
     ) -> None:
-        room.setLeft(name_left(row.depth))
         item = row.item
         if isinstance(item, TensorEntry):
             if item.problem:

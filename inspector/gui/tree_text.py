@@ -82,9 +82,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """``4096 × 1024``, ``768``, ``scalar``."""
-    return display_text(" × ".join(map(_length_text, shape)), 60) if shape else "scalar"
+def shape_text(shape: tuple[int, ...], *, short: bool = False) -> str:
+    """``4096 × 1024``, ``768``, ``scalar``; ``4096×1024`` if it is to be short."""
+    times = "×" if short else " × "
+    return display_text(times.join(map(_length_text, shape)), 60) if shape else "scalar"
 
 
 def _length_text(length: int) -> str:
@@ -109,7 +110,7 @@ def file_note(row: Row) -> str:
 
 
 def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
-    """One cell. ``short`` asks for the short form of dtypes and counts."""
+    """One cell. ``short`` asks for the short form of shapes, dtypes and counts."""
     item = row.item
     if column == Column.NAME:
         label = shown_label(row.tree.labels[row.node])
@@ -133,7 +134,7 @@ def _count_text(row: Row, short: bool) -> str:
 
 def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:
     if column == Column.SHAPE:
-        return shape_text(entry.shape)
+        return shape_text(entry.shape, short=short)
     if column == Column.TYPE:
         return short_dtype(entry.dtype) if short else display_text(entry.dtype, 40)
     if column == Column.SIZE:

@@ -307,7 +307,7 @@ class TreeView(QTableView):
         row = self.rows_model.row_at(self.rowAt(at.y()))
         if row is None or not row.is_foldable:
             return None
-        left = expander_left(row.depth)
+        left = expander_left(row.depth, short=self._fit.is_short)
         return row if left - 3 <= at.x() < left + EXPANDER + 1 else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

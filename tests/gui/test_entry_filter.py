@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 
@@ -219,8 +220,6 @@ def test_shape_patterns_as_regular_expressions(
 
 @given(st.text(max_size=30))
 def test_whatever_is_typed(text: str) -> None:
-    try:
-        wanted = parse_filter(text)
-        wanted.matches(tensor("layers.0.weight"))
-    except FilterError as error:
-        assert error.message
+    """Nothing but a `FilterError` comes out."""
+    with contextlib.suppress(FilterError):
+        parse_filter(text).matches(tensor("layers.0.weight"))
