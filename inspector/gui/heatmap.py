@@ -234,8 +234,8 @@ class Heatmap(QWidget):
         plane = self._position.plane
         item = self._plot.getPlotItem()
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
-            item.showAxis(side, axis is not None)
             item.setLabel(side, "" if axis is None else f"axis {axis}")
+            item.showAxis(side, axis is not None)  # after the label, which shows the axis
 
     # Rendering ----------------------------------------------------------------------------------
 
@@ -478,6 +478,5 @@ def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboB
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: {tip}")
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    box.setMinimumContentsLength(5)
-    box.setMinimumWidth(70)
+    box.setMinimumWidth(90)
     return box

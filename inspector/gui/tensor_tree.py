@@ -29,8 +29,8 @@ _TYPING: Final = 80
 
 #: Seconds of work between two rests, and how long a rest is. Both are short, because whenever the
 #: window needs Python it waits for the next rest.
-_WORK: Final = 0.002
-_REST: Final = 0.0005
+_WORK: Final = 0.003
+_REST: Final = 0.0003
 
 _LANE: Final = "tree"
 

@@ -183,38 +183,30 @@ def children_of(node: int, ends: Sequence[int]) -> Iterator[int]:
 
 
 class _Grower:
-    """Collects nodes in the order in which they turn up."""
+    """Collects nodes in the order in which they turn up; children are chained to each other."""
 
     def __init__(self, file: OpenFile) -> None:
-        self.file = file
         self.steps: list[PathPart] = [OtherKey(file.path.name)]
         self.items: list[Item | None] = [None]
         self.names: list[str] = [""]
-        self.children: dict[int, list[int]] = {0: []}
-        self._groups: dict[tuple[int, PathPart], int] = {}
+        self._first, self._last, self._next = (array("i", [-1]) for _ in range(3))
+        self._groups: dict[str, int] = {}
 
     def add(self, item: Item) -> None:
         """Put an entry below its groups."""
         *above, last = group_steps(item.path, item.name)
-        group = 0
+        group, name = 0, ""
         for step in above:
-            found = self._groups.get((group, step))
+            name = f"{name}{_STEP if isinstance(step, str) else _INDEX}{step}"
+            found = self._groups.get(name)
             if found is None:
-                found = self._group(group, step)
+                found = self._groups[name] = self._node(group, step, None, name)
             group = found
         self._leaf(group, last, item)
 
-    def _group(self, parent: int, step: PathPart) -> int:
-        sign = _STEP if isinstance(step, str) else _INDEX
-        node = self._node(parent, step, None, f"{self.names[parent]}{sign}{step}")
-        self._groups[parent, step] = node
-        self.children[node] = []
-        return node
-
     def _leaf(self, parent: int, step: PathPart, item: Item) -> None:
         node = self._node(parent, step, item, item.name)
-        if isinstance(item, TensorEntry) and item.components:
-            self.children[node] = []
+        if isinstance(item, TensorEntry):
             for part in item.components:
                 label = part.name.removeprefix(item.name).removeprefix(".") or part.name
                 self._leaf(node, OtherKey(label), part)
@@ -224,7 +216,14 @@ class _Grower:
         self.steps.append(step)
         self.items.append(item)
         self.names.append(name)
-        self.children[parent].append(node)
+        for chain_of in (self._first, self._last, self._next):
+            chain_of.append(-1)
+        before = self._last[parent]
+        if before < 0:
+            self._first[parent] = node
+        else:
+            self._next[before] = node
+        self._last[parent] = node
         return node
 
     def in_order(self) -> Iterator[tuple[int, int, str]]:
@@ -235,15 +234,16 @@ class _Grower:
         waiting = [(0, 0)]
         while waiting:
             node, depth = waiting.pop()
+            if self._next[node] >= 0:
+                waiting.append((self._next[node], depth))
             label = step_label(self.steps[node])
-            below = self.children.get(node, ())
-            while node and self.items[node] is None and len(below) == 1:
-                node = below[0]
+            while node and self.items[node] is None and self._first[node] == self._last[node]:
+                node = self._first[node]
                 step = self.steps[node]
                 label = joined(label, step_label(step), step)
-                below = self.children.get(node, ())
             yield node, depth, label
-            waiting.extend((child, depth + 1) for child in reversed(below))
+            if self._first[node] >= 0:
+                waiting.append((self._first[node], depth + 1))
 
 
 def grow_tree(file: OpenFile, pause: Pause) -> FileTree:

@@ -294,7 +294,15 @@ class TreeView(QTableView):
         return Cells(self.viewport().width(), columns, self._fit.is_short)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
+        # Qt makes the first row current when there is none; nobody chose it.
+        had_current = self.currentIndex().isValid()
+        self._placing = True
+        try:
+            super().focusInEvent(event)
+            if not had_current:
+                self._place(-1)
+        finally:
+            self._placing = False
         self.viewport().update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
