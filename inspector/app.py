@@ -7,7 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QSettings, QTimer
+from PySide6.QtCore import (
+    QEventLoop,
+    QMessageLogContext,
+    QSettings,
+    QTimer,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -71,6 +78,7 @@ def take_screenshot(
     InspectorError
         If a file cannot be read, holds no such tensor, or the picture cannot be written.
     """
+    qInstallMessageHandler(_pass_on)
     _, theme = build_application(appearance)
     window = MainWindow(theme)
     if size is not None:
@@ -93,6 +101,12 @@ def take_screenshot(
             )
     finally:
         window.close()
+
+
+def _pass_on(_: QtMsgType, __: QMessageLogContext, message: str) -> None:
+    """Qt's messages, less the one that the offscreen platform has for every window."""
+    if "propagateSizeHints" not in message:
+        sys.stderr.write(f"{message}\n")
 
 
 def _wait_until_final(window: MainWindow) -> None:

@@ -178,6 +178,11 @@ class MainWindow(QMainWindow):
         """The page of the chosen tensor; None until the first one was chosen."""
         return self._page
 
+    @property
+    def read_out(self) -> str:
+        """What the status bar says of the value under the mouse, or of the last action."""
+        return self._read_out.text()
+
     def open_paths(self, paths: Iterable[Path], tensor: str | None = None) -> None:
         """Open files in the background, and choose a tensor in the last one (by name).
 
@@ -187,6 +192,8 @@ class MainWindow(QMainWindow):
             absolute = path.absolute()
             known = next((file for file in self._files if file.path == absolute), None)
             if known is not None:
+                if tensor is not None:
+                    self._wanted[known.number] = tensor
                 self._select_first(known)
                 continue
             self._number += 1

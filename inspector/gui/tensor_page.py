@@ -151,6 +151,11 @@ class TensorPage(QWidget):
         return self._without.text() if self._stack.currentWidget() is self._without else ""
 
     @property
+    def notice(self) -> str:
+        """What is said to have gone wrong above the views; empty when nothing did."""
+        return self._notice.text
+
+    @property
     def format_box(self) -> QComboBox:
         """Where the number format is chosen."""
         return self._format
