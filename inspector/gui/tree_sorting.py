@@ -95,14 +95,17 @@ def _sorted_children(
     values = [child for child in children if isinstance(tree.items[child], ValueEntry)]
     if values:
         children = [child for child in children if not isinstance(tree.items[child], ValueEntry)]
-    # short runs first: what is then left to the last, long sort is merging them
-    for start in range(0, len(children), _SORTED_AT_ONCE):
-        pause()
-        run = children[start : start + _SORTED_AT_ONCE]
-        run.sort(key=keys.__getitem__, reverse=descending)
-        children[start : start + _SORTED_AT_ONCE] = run
-    pause()
-    children.sort(key=keys.__getitem__, reverse=descending)
+    # Short runs first, then ever longer ones, for which sorting is little more than merging.
+    width = _SORTED_AT_ONCE
+    while True:
+        for start in range(0, len(children), width):
+            pause()
+            run = children[start : start + width]
+            run.sort(key=keys.__getitem__, reverse=descending)
+            children[start : start + width] = run
+        if width >= len(children):
+            break
+        width *= 4
     return children + values
 
 

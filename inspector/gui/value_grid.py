@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontDatabase,
@@ -131,6 +131,7 @@ class ValueGrid(QAbstractScrollArea):
         self._cell_characters = 1
         self._wheel = QPoint()
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self._take_font()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Values")
         self.setWhatsThis(
@@ -207,17 +208,15 @@ class ValueGrid(QAbstractScrollArea):
 
     # Geometry -----------------------------------------------------------------------------------
 
-    @property
-    def _metrics(self) -> QFontMetrics:
-        return QFontMetrics(self.font())
+    def _take_font(self) -> None:
+        metrics = QFontMetrics(self.font())
+        self._character = max(1, metrics.horizontalAdvance("0"))
+        self._row_height = metrics.height() + 4
 
-    @property
-    def _character(self) -> int:
-        return max(1, self._metrics.horizontalAdvance("0"))
-
-    @property
-    def _row_height(self) -> int:
-        return self._metrics.height() + 4
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._take_font()
 
     @property
     def _header_height(self) -> int:
@@ -479,9 +478,13 @@ class ValueGrid(QAbstractScrollArea):
         wash = QColor(highlight)
         wash.setAlphaF(0.22)
         align = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        origin = self._cell_rect(rows.start, columns.start)
+        width, height = origin.width(), origin.height()
         for row in rows:
             for column in columns:
-                rect = self._cell_rect(row, column)
+                rect = origin.translated(
+                    (column - columns.start) * width, (row - rows.start) * height
+                )
                 if row in selected_rows and column in selected_columns:
                     painter.fillRect(rect, wash)
                 mark = self._mark_at(row, column)
