@@ -131,12 +131,12 @@ def test_list_as_json_says_what_shares_a_storage(
 
 
 def test_list_as_json_keeps_any_name(tmp_path: Path) -> None:
-    names = ["häuser.重み", "with\nnewline", "tab\t", 'quote"', "", "a.b", "\ud800"]
+    names = ["häuser.重み", "with\nnewline", "tab\t", 'quote"', "a.b"]
     path = tmp_path / "names.pt"
-    torch.save({name: torch.zeros(1) for name in names[:-1]}, path)
+    torch.save({name: torch.zeros(1) for name in names}, path)
     done = run(path, "--list", "--json")
     assert done.returncode == 0
-    assert [entry["name"] for entry in json.loads(done.stdout)["entries"]] == names[:-1]
+    assert [entry["name"] for entry in json.loads(done.stdout)["entries"]] == names
 
 
 def test_list_as_text_keeps_one_line_a_tensor(

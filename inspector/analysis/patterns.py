@@ -140,10 +140,12 @@ def count_patterns(
     high = _Extreme(np.where(finite, -values, np.inf))
     counter = _Counter(8 * dtype.raw.itemsize)
     unseen = np.ones(values.size, dtype=bool)
+    # Where the two are the same, the values: a source may still have signs to resolve in them.
+    widened = dtype.raw != dtype.values
     most = _BYTES // dtype.raw.itemsize
     most = most if block is None else min(block, most)
     for offset, raw in flat_blocks(
-        source, region, most=most, check=check, progress=progress, raw=True
+        source, region, most=most, check=check, progress=progress, raw=widened
     ):
         found = raw.view(unsigned)
         fresh = np.flatnonzero((counter.add(found) != 0) & unseen)

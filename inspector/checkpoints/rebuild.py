@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from inspector.checkpoints.describe import describe, integer_text
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import integers, strided_problem
-from inspector.checkpoints.model import ByteSource, Kind, PathPart, Storage, TensorEntry
+from inspector.checkpoints.model import Kind, PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text, join_name
 from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.torch_types import is_untyped, storage_dtype, torch_dtype
@@ -33,27 +33,12 @@ Path = tuple[PathPart, ...]
 Args = tuple[object, ...]
 
 
-class StoredRun(NamedTuple):
-    """Where the bytes of a storage are."""
+#: Finds a storage by its key in the file. A text says why it can't be read, as the end of a
+#: sentence about it; None says that it is not there.
+FindStorage = Callable[[str], Storage | str | None]
 
-    source: ByteSource
-    offset: int
-    nbytes: int
-    #: Why they can not be read, as the end of a sentence about the storage; mostly empty.
-    problem: str = ""
-
-
-#: Finds a storage by its key in the file.
-FindStorage = Callable[[str], StoredRun | None]
-
-
-class _Reference(NamedTuple):
-    """A storage as a tensor refers to it."""
-
-    storage: Storage | None
-    dtype: str
-    device: str
-    problem: str
+#: A storage, the dtype of its elements, the device that it was on, why it can't be read.
+_Reference = tuple[Storage | None, str, str, str]
 
 
 class Rebuilder:
@@ -63,18 +48,14 @@ class Rebuilder:
     ----------
     find
         Finds a storage by its key.
-    byteorder
-        Of the storages.
-
     Attributes
     ----------
     mismatched
         Keys of the storages that have fewer bytes than the pickle claims.
     """
 
-    def __init__(self, find: FindStorage, byteorder: Literal["little", "big"]) -> None:
+    def __init__(self, find: FindStorage) -> None:
         self._find: Final = find
-        self._byteorder: Final = byteorder
         self._dtypes: Final[dict[int, str]] = {}
         self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
         self.mismatched: Final[dict[str, str]] = {}
@@ -123,21 +104,21 @@ class Rebuilder:
         if key not in self._storages:
             self._storages[key] = self._storage(key, kind, dtype, count)
         storage, problem = self._storages[key]
-        return _Reference(storage, dtype, device if type(device) is str else "?", problem)
+        return storage, dtype, device if type(device) is str else "?", problem
 
     def _storage(
         self, key: str, kind: object, dtype: str, count: object
     ) -> tuple[Storage | None, str]:
-        run = self._find(key)
-        if run is None:
+        found = self._find(key)
+        if found is None:
             return None, "The file has no storage for it."
-        if run.problem:
-            return None, f"Its storage {display_text(key, 100)} {run.problem}."
+        if isinstance(found, str):
+            return None, f"Its storage {display_text(key, 100)} {found}."
         claimed = count if type(count) is int else -1
         claimed *= 1 if is_untyped(kind) else ITEMSIZE[dtype]
-        if claimed > run.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
-            self.mismatched[key] = f"it has {run.nbytes:,} of {integer_text(claimed)} bytes"
-        return Storage(run.source, run.offset, run.nbytes, key, self._byteorder), ""
+        if claimed > found.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
+            self.mismatched[key] = f"it has {found.nbytes:,} of {integer_text(claimed)} bytes"
+        return found, ""
 
     def _strided(
         self, args: Args, name: str, path: Path, dtype: str = "", meta_at: int = 6
@@ -423,8 +404,10 @@ def attributes(state: object) -> list[tuple[str, object]]:
     ]
 
 
-def saved_attributes(node: ObjectNode) -> list[object]:
+def saved_attributes(node: ObjectNode, build: Builder) -> list[object]:
     """The states with the Python attributes that a tensor was saved with."""
+    if build is _tensor_v2:
+        return []
     found: list[object] = []
     for _ in range(_MAX_NESTING):
         callee, args = node.callee, node.args

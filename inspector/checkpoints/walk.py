@@ -185,18 +185,19 @@ class Walk:
     def _tensor(
         self, frame: _Frame, part: PathPart | None, node: ObjectNode, build: Builder
     ) -> None:
-        if not self._may_list(id(node)):
+        number = id(node)
+        if number in self._seen and not self._may_list(number):
             return
         name, path = self._place(frame, part, "tensor")
         name = self._names.unique(name)
         entry = self._rebuilders[-1].tensor(build, node, name, path)
-        self._add(id(node), entry)
+        self._add(number, entry)
         if entry.kind == "nested":
             return
-        skip = {component.path[-1] for component in entry.components}
-        for state in saved_attributes(node):
-            below = [child for child in children(Attributes(state)) if child[0] not in skip]
+        for state in saved_attributes(node, build):
             if self._may_list(id(state)):
+                parts = {component.path[-1] for component in entry.components}
+                below = [child for child in children(Attributes(state)) if child[0] not in parts]
                 self._enter(id(state), name, path, below, False)
 
     def _array(
@@ -229,7 +230,7 @@ class Walk:
         plain = is_plain(value)
         below = [] if plain else children(value)
         if below:
-            name, path = self._step(frame, part)
+            name, path = self._place(frame, part)
             self._enter(number, name, path, below, quiet)
             return
         self._seen[number] = plain_length(value)
@@ -257,31 +258,27 @@ class Walk:
             self._again -= cost
         return True
 
-    def _step(self, frame: _Frame, part: PathPart | None) -> tuple[str, Path]:
-        """Name and path one step below a container, paid for."""
+    def _place(self, frame: _Frame, part: PathPart | None, default: str = "") -> tuple[str, Path]:
+        """Name and path one step below a container, paid for.
+
+        ``default`` is both for the only entry of a file.
+        """
+        path = frame.path
         if part is None:
-            return frame.name, frame.path
-        name = join_name(frame.name, part, first=not frame.path)
-        path = (*frame.path, part)
-        self._pay(len(name) + 8 * len(path))
-        return name, path
-
-    def _place(self, frame: _Frame, part: PathPart | None, default: str) -> tuple[str, Path]:
-        """Name and path of an entry; ``default`` for the only one in a file."""
-        name, path = self._step(frame, part)
-        return (name, path) if path else (default, (default,))
-
-    def _pay(self, amount: int) -> None:
-        self._allowance -= amount
+            return (frame.name, path) if path or not default else (default, (default,))
+        name = join_name(frame.name, part, first=not path)
+        path = (*path, part)
+        self._allowance -= len(name) + 8 * len(path)
         if self._allowance < 0:
             raise _AllowanceSpentError
+        return name, path
 
     def _add(self, number: int, entry: TensorEntry) -> None:
         count = 1
         if entry.components:
             count += sum(1 + len(component.components) for component in entry.components)
         self._seen[number] = count
-        self._pay(count * _ENTRY_COST)
+        self._allowance -= count * _ENTRY_COST
         self.entries.append(entry)
         if len(self.entries) % _ROUND == 0:
             self._check()
@@ -300,7 +297,7 @@ class Walk:
         name, path = self._place(frame, part, "value")
         described = described or self._numpy.scalar(value)
         kind, text = described or (type_name(value), describe(value))
-        self._pay(_ENTRY_COST)
+        self._allowance -= _ENTRY_COST
         self.values.append(ValueEntry(self._names.unique(name), path, kind, text))
         if len(self.values) % _ROUND == 0:
             self._check()

@@ -422,7 +422,7 @@ class TensorTree(QWidget):
 
     def _row_activated(self, row: Row) -> None:
         if _is_tensor(row):
-            self._go(row.key)
+            self._step_to(row)
             self.activated.emit(self.choice)
         elif row.is_foldable:
             self._toggle(row)

@@ -176,6 +176,29 @@ def test_an_outlier_costs_no_digits() -> None:
     assert of(values).maximum_at == (2718,)
 
 
+def test_an_outlier_far_from_the_mean_costs_no_digits() -> None:
+    """The middle of the range is then no centre: squares about it would drown the deviation."""
+    values = np.random.default_rng(4).standard_normal(50_000)
+    values[777] = 1e3
+    assert_moments(of(values), values.tolist())
+
+
+def test_a_complex_number_is_nan_or_infinite_but_not_both() -> None:
+    array = np.array([complex(np.nan, np.inf), complex(np.inf, 1), complex(0, np.nan), 3 + 4j])
+    found = of(array)
+    assert (found.finite, found.nan, found.infinite) == (1, 2, 1)
+    assert (found.minimum, found.mean, found.std) == (5.0, 3 + 4j, 0.0)
+
+
+@pytest.mark.parametrize("size", [6, 60_000])
+def test_a_boolean_of_any_byte_but_0_is_true(size: int) -> None:
+    """A file may hold such bytes."""
+    raw = np.resize(np.array([0, 1, 2, 255, 128, 0], np.uint8), size).view(np.bool_)
+    found = of(RawArray(raw, "bool"))
+    assert (found.minimum, found.maximum, found.mean) == (0, 1, 4 / 6)
+    assert (found.zeros, found.maximum_at) == (size // 3, (1,))
+
+
 @pytest.mark.parametrize("value", [0.1, -3.3e-5, 1e300, 5e-324])
 def test_a_constant_has_exactly_no_deviation(value: float) -> None:
     found = of(np.broadcast_to(np.float64(value), (1000, 1001)))

@@ -189,6 +189,22 @@ def test_means_beyond_float64_are_finite(piece: int) -> None:
     assert tile.values[3] == pytest.approx(1e-300, rel=1e-14)
 
 
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_means_of_blocks_read_in_pieces(piece: int) -> None:
+    """Pieces of a block that hold nothing finite, and more pieces than float32 could add up."""
+    array = (1 + np.random.default_rng(0).random((60, 70))).astype(np.float32)
+    array[7:20, 3:50] = np.nan
+    array[0, 0] = array[59, 69] = -np.inf
+    plane = Plane.first(array.shape)
+    tile = render(array, plane, whole(plane, 50, 60), "mean", piece)
+    assert_right(tile, array, "mean")
+    wanted = [
+        [np.mean(part[np.isfinite(part)], dtype=np.float64) for part in row]
+        for row in ((array[:50, :60], array[:50, 60:]), (array[50:, :60], array[50:, 60:]))
+    ]
+    assert np.array_equal(tile.values, np.array(wanted).astype(np.float32))
+
+
 def test_a_complex_magnitude_beyond_float64_is_no_infinity() -> None:
     array = np.array([[1.7e308 + 1.7e308j, 1], [complex(np.nan, np.inf), complex(0, -np.inf)]])
     plane = Plane.first(array.shape)
@@ -326,6 +342,12 @@ def test_panning_keeps_the_blocks(start: float, moves: list[float], px: int) -> 
     assert len(blocks) == 1
 
 
+def test_a_plan_has_a_margin() -> None:
+    plan = plan_tile(10_000, 10_000, (4000, 5000), (6000, 6004), (500, 500))
+    assert (plan.block_rows, plan.block_columns) == (2, 1)
+    assert (plan.rows, plan.columns) == (range(3876, 5124), range(5999, 6005))
+
+
 def test_plans_of_odd_rectangles() -> None:
     assert plan_tile(0, 5, (0, 0), (0, 5), (100, 100)).shape == (0, 5)
     everything = plan_tile(50, 60, (math.nan, 3), (-math.inf, math.inf), (100, 100))
@@ -367,6 +389,16 @@ def test_a_preview_is_a_sample_and_says_so() -> None:
 
 def seen_fast(array: Array, plane: Plane) -> Array:
     return array.T if plane.is_transposed else array
+
+
+@pytest.mark.parametrize("rows", [1280, 1281, 1300, 1407])
+@pytest.mark.parametrize("columns", [1, 5120, 5121, 5631])
+def test_a_preview_has_a_pixel_for_a_last_smaller_block(rows: int, columns: int) -> None:
+    array = np.broadcast_to(np.float32(2), (rows, columns))
+    plane = Plane.first(array.shape)
+    tile = preview_tile(InMemoryArray(array), plane, whole(plane, 10, 10), check=int)
+    assert tile.values.shape == tile.plan.shape
+    assert (tile.values == 2).all()
 
 
 def test_a_preview_of_single_elements_is_exact() -> None:

@@ -409,7 +409,7 @@ def test_amounts(number: int, text: str) -> None:
 
 
 def test_numbers_that_no_file_can_mean() -> None:
-    assert bytes_text(10**5000) == "about 10^4981 EiB"
+    assert bytes_text(10**5000) == "about 10^4982 EiB"
     assert amount_text(10**5000) == "about 10^4988 T"
     row = unfolded(opened([tensor("x", shape=(10**5000, 2))])).at(1)
     assert cell_text(row, Column.SHAPE) == "about 10^5000 × 2"

@@ -12,10 +12,10 @@ from typing import Final, Literal
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.imports import judge_imports
-from inspector.checkpoints.model import ByteSource, Checkpoint, Finding
+from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickles import Pickle, interpret
-from inspector.checkpoints.rebuild import Rebuilder, StoredRun
+from inspector.checkpoints.rebuild import Rebuilder
 from inspector.checkpoints.sources import LocalFile
 from inspector.checkpoints.walk import Walk
 from inspector.checkpoints.zip_directory import (
@@ -150,13 +150,17 @@ class _Archive:
         """What makes tensors of the storages in a folder of the archive."""
         members, prefix = self._directory.members, f"{self._root}{folder}/"
 
-        def find(key: str) -> StoredRun | None:
+        directory, order = self._directory, self._byteorder
+
+        def find(key: str) -> Storage | str | None:
             member = members.get(prefix + key)
             if member is None:
                 return None
-            return StoredRun(self._source(member), 0, member.size, member.problem)
+            if member.problem:
+                return member.problem
+            return Storage(MemberSource(directory, member), 0, member.size, key, order)
 
-        return Rebuilder(find, self._byteorder)
+        return Rebuilder(find)
 
     def _source(self, member: ZipMember) -> MemberSource:
         return MemberSource(self._directory, member)
