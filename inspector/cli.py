@@ -187,5 +187,9 @@ def _entry(checkpoint: Checkpoint, name: str) -> TensorEntry:
 
 
 def _fail(text: str, code: int = FAILED) -> int:
-    print(f"tensor-inspector: {' '.join(text.split())}", file=sys.stderr)
+    from inspector.checkpoints.naming import display_text
+
+    # Names in the text are the file's, and may hold anything; the message stays whole.
+    line = display_text(" ".join(text.split()), 10_000)
+    print(f"tensor-inspector: {line}", file=sys.stderr)
     return code

@@ -53,6 +53,11 @@ def root(numerator: int, denominator: int) -> float:
         return math.inf
 
 
+def _is_far(s1: float, s2: float, count: int) -> bool:
+    """Whether a centre is so far from the mean that squares about it are mostly that distance."""
+    return s1 * s1 > s2 * (count / 4)
+
+
 def _sum_of_squares(values: NDArray[np.float64]) -> float:
     rows = values.size // _ROW
     if rows < 2:
@@ -96,27 +101,34 @@ class Moments:
             return
         largest = max(-low, high)
         power = 0 if _TINY <= largest <= _HUGE else math.frexp(largest)[1]
-        values, deviations = block, self._buffer[: block.size]
+        values = block
         if power:
             values = np.ldexp(block.astype(np.float64), -power)
             low, high = math.ldexp(low, -power), math.ldexp(high, -power)
         centre = math.ldexp(self._centre, -power) if self._centre else 0.0
         if not low <= centre <= high:
             centre = low / 2 + high / 2
-        s1, s2 = self._about(centre, values, deviations)
-        if s1 * s1 > s2 * (block.size / 4):
-            # The centre is too far off: it would cost digits of the deviation.
+        s1, s2 = self._about(centre, values)
+        if _is_far(s1, s2, block.size):
+            # It would cost digits of the deviation.
             centre += s1 / block.size
-            s1, s2 = self._about(centre, values, deviations)
+            s1, s2 = self._about(centre, values)
         self._add(block.size, centre, s1, s2, power)
-        self._centre = math.ldexp(centre + s1 / block.size, power)
+        if centre or power:
+            mean = centre + s1 / block.size
+            # About 0 nothing has to be subtracted, and most weights have a mean near it.
+            total = mean * block.size
+            far = _is_far(total, s2 + mean * total, block.size)
+            self._centre = math.ldexp(mean, power) if far else 0.0
 
-    @staticmethod
-    def _about(
-        centre: float, values: Array, deviations: NDArray[np.float64]
-    ) -> tuple[float, float]:
-        np.copyto(deviations, values)
-        np.subtract(deviations, centre, out=deviations)
+    def _about(self, centre: float, values: Array) -> tuple[float, float]:
+        """The sums of the deviations and of their squares."""
+        deviations = values
+        if centre or values.dtype != np.float64:
+            deviations = self._buffer[: values.size]
+            np.copyto(deviations, values)
+            if centre:
+                np.subtract(deviations, centre, out=deviations)
         return float(np.add.reduce(deviations)), _sum_of_squares(deviations)
 
     def add_integers(self, block: Array, low: int, high: int) -> None:

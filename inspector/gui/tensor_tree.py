@@ -13,11 +13,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QVBoxLayout, QWidget
 
 from inspector.checkpoints.errors import InspectorError
-from inspector.checkpoints.model import Checkpoint, TensorEntry
-from inspector.gui.entry_filter import EntryFilter, FilterError, parse_filter
+from inspector.checkpoints.model import TensorEntry
+from inspector.gui.entry_filter import EntryFilter, parse_filter
+from inspector.gui.filter_terms import FilterError
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
-from inspector.gui.tree_nodes import FileTree, RowKey
+from inspector.gui.tree_files import OpenTrees
+from inspector.gui.tree_nodes import RowKey
 from inspector.gui.tree_parts import FilterBox, FittingLine
 from inspector.gui.tree_rows import Folding, Row, Rows, RowsWanted, build_rows, is_unfolded
 from inspector.gui.tree_sorting import Column, Sort
@@ -60,8 +62,7 @@ class TensorTree(QWidget):
     def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._runner = runner
-        self._files: tuple[OpenFile, ...] = ()
-        self._trees: dict[int, FileTree] = {}
+        self._open = OpenTrees()
         self._filter = EntryFilter()
         self._sort: Sort | None = None
         self._folding = Folding()
@@ -126,11 +127,9 @@ class TensorTree(QWidget):
 
         Folding, filter and current row stay, by the files' numbers and the entries' names.
         """
-        self._files = tuple(files)
-        numbers = {file.number for file in files}
-        self._trees = {number: tree for number, tree in self._trees.items() if number in numbers}
-        self._folding = _pruned(self._folding, numbers)
-        self._filtered_folding = _pruned(self._filtered_folding, numbers)
+        numbers = self._open.set_files(files)
+        self._folding = self._folding.of_files(numbers)
+        self._filtered_folding = self._filtered_folding.of_files(numbers)
         if self._current is not None and self._current.number not in numbers:
             self._current = None
         self._build()
@@ -141,10 +140,10 @@ class TensorTree(QWidget):
         In a file that is still being read the name is remembered until then. False if there is no
         such file or entry.
         """
-        file = self._file(number)
+        file = self._open.file(number)
         if file is None or (name is not None and file.error is not None):
             return False
-        key = self._key(file, name)
+        key = self._open.key(file, name)
         if key is None:
             return False
         self._reveal = True
@@ -168,11 +167,7 @@ class TensorTree(QWidget):
     @property
     def choice(self) -> Choice | None:
         """What is chosen, whether its row can be seen or not; None if nothing is."""
-        key = self._current
-        file = None if key is None else self._file(key.number)
-        if key is None or file is None:
-            return None
-        return Choice(file, self._entry(file, key.name) if key.kind == "tensor" else None)
+        return self._open.choice(self._current)
 
     def expand_all(self) -> None:
         """Unfold everything."""
@@ -182,43 +177,15 @@ class TensorTree(QWidget):
         """Fold everything but the files."""
         self._set_folding(Folding(base=False))
 
-    # Files and keys
-
-    def _file(self, number: int) -> OpenFile | None:
-        return next((file for file in self._files if file.number == number), None)
-
-    def _tree(self, file: OpenFile) -> FileTree | None:
-        """The file's tree if it is grown already."""
-        tree = self._trees.get(file.number)
-        return tree if tree is not None and tree.file is file else None
-
-    def _entry(self, file: OpenFile, name: str) -> TensorEntry | None:
-        tree = self._tree(file)
-        if tree is not None:
-            node = tree.positions["tensor"].get(name)
-            item = None if node is None else tree.items[node]
-            return item if isinstance(item, TensorEntry) else None
-        return None if file.checkpoint is None else _named(file.checkpoint, name)
-
-    def _key(self, file: OpenFile, name: str | None) -> RowKey | None:
-        """The key of a file or an entry; None if there is no such entry."""
-        if name is None:
-            return RowKey(file.number, "file", "")
-        if file.checkpoint is None or self._entry(file, name) is not None:
-            return RowKey(file.number, "tensor", name)
-        if any(value.name == name for value in file.checkpoint.values):
-            return RowKey(file.number, "value", name)
-        return None
-
     # Building rows
 
     def _build(self) -> None:
         wanted = RowsWanted(
-            files=self._files,
+            files=self._open.files,
             filter=self._filter,
             sort=self._sort,
             folding=self._active_folding,
-            trees=dict(self._trees),
+            trees=dict(self._open.trees),
             before=self.view.rows,
         )
         self._building = True
@@ -228,14 +195,9 @@ class TensorTree(QWidget):
                 work=partial(_work, wanted),
                 done=self._show,
                 failed=self._failed,
-                partial=self._keep,
+                partial=self._open.keep,
             ),
         )
-
-    def _keep(self, tree: FileTree) -> None:
-        """A tree was grown: it need not be again, even if the rest is superseded."""
-        if any(file is tree.file for file in self._files):
-            self._trees[tree.file.number] = tree
 
     def _show(self, rows: Rows) -> None:
         self._building = False
@@ -251,11 +213,12 @@ class TensorTree(QWidget):
             self._enter_rows()
 
     def _failed(self, error: InspectorError) -> None:
-        """The rows stay as they were."""
+        """The rows stay as they were, but for a file that the filter before fails on, too."""
         self._building = self._enter = False
         self._say(str(error))
-        if isinstance(error, FilterError) and self._filter is not self.view.rows.filter:
-            self._filter = self.view.rows.filter
+        if isinstance(error, FilterError):
+            before = self.view.rows.filter
+            self._filter = EntryFilter() if self._filter is before else before
             self._build()
 
     def _say(self, message: str) -> None:
@@ -267,12 +230,12 @@ class TensorTree(QWidget):
     def _settle_current(self, rows: Rows) -> None:
         """Once a file is read, its remembered row is there or not."""
         key = self._current
-        file = None if key is None else self._file(key.number)
+        file = None if key is None else self._open.file(key.number)
         if key is None or file is None or file.is_loading:
             return
         if file.checkpoint is not None and rows.locate(key) is None:
-            found = self._key(file, key.name) if key.kind == "tensor" else None
-            self._current = found or self._key(file, None)
+            found = self._open.key(file, key.name) if key.kind == "tensor" else None
+            self._current = found or self._open.key(file, None)
         if self._announce:
             self._announce = False
             self._tell()
@@ -326,7 +289,7 @@ class TensorTree(QWidget):
             self.view.choose_row(number)
             return
         row = rows.locate(self._current)
-        if row is None or self._tree(row.file) is not row.tree:
+        if row is None or self._open.tree(row.file) is not row.tree:
             return  # until its file's rows are built
         if row.segment.matches is not None and not row.segment.matches.keep[row.node]:
             self._drop_filter()
@@ -428,7 +391,7 @@ class TensorTree(QWidget):
             self._toggle(row)
 
     def _row_removed(self, row: Row) -> None:
-        file = self._file(row.key.number)
+        file = self._open.file(row.key.number)
         if row.node == 0 and file is not None:
             self.close_requested.emit(file)
 
@@ -443,7 +406,7 @@ class TensorTree(QWidget):
     def menu_for(self, row: Row | None) -> QMenu:
         """What can be done with a row, or with the tree if it is None."""
         menu = QMenu(self)
-        file = None if row is None else self._file(row.key.number)
+        file = None if row is None else self._open.file(row.key.number)
         if row is not None and file is not None:
             self._fill_menu(menu, row, file)
         menu.addAction("Expand All", self.expand_all)
@@ -453,7 +416,7 @@ class TensorTree(QWidget):
     def _fill_menu(self, menu: QMenu, row: Row, file: OpenFile) -> None:
         add: Callable[[str, Callable[[], object]], object] = menu.addAction
         if _is_tensor(row):
-            choice = Choice(file, self._entry(file, row.key.name))
+            choice = Choice(file, self._open.entry(file, row.key.name))
             add("Export…", lambda: self.export_requested.emit(choice))
             menu.addSeparator()
         add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
@@ -478,26 +441,8 @@ def _work(wanted: RowsWanted, task: Task) -> Rows:
     return build_rows(wanted, pause, task.partial)
 
 
-def _named(checkpoint: Checkpoint, name: str) -> TensorEntry | None:
-    """An entry, or a part of one, by name."""
-    for entry in checkpoint.entries:
-        if entry.name == name:
-            return entry
-        if entry.components and name.startswith(entry.name):
-            part = next((part for part in entry.components if part.name == name), None)
-            if part is not None:
-                return part
-    return None
-
-
 def _is_tensor(row: Row) -> bool:
     return isinstance(row.item, TensorEntry)
-
-
-def _pruned(folding: Folding, numbers: set[int]) -> Folding:
-    """Folding without what was said of files that are closed."""
-    kept = {key: said for key, said in folding.exceptions.items() if key.number in numbers}
-    return folding if len(kept) == len(folding.exceptions) else replace(folding, exceptions=kept)
 
 
 def _empty_text(rows: Rows) -> str:

@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Final, Literal, NamedTuple
 
 from inspector.checkpoints.model import PathPart, TensorEntry, ValueEntry
-from inspector.checkpoints.naming import OtherKey
+from inspector.checkpoints.naming import OtherKey, join_name
 from inspector.gui.opened import OpenFile
 
 Item = TensorEntry | ValueEntry
@@ -39,9 +39,12 @@ _ROWS_AT_FIRST: Final = 40
 #: Rows that may be unfolded at first beyond that for the sake of the first tensor.
 _ROWS_FOR_A_TENSOR: Final = 120
 
-#: What stands between the steps of a group's name. Entries' names are only shown, never taken
-#: apart, so a file that uses these characters confuses nothing but which of its groups are folded.
-_STEP, _INDEX = "\x1e", "\x1f"
+#: What leads each step of a group's name: text, an integer, another key. In the steps themselves
+#: these characters are written as ``_ESCAPES`` says, so that no two groups have the same name.
+_TEXT, _INTEGER, _OTHER = "\x1c", "\x1d", "\x1e"
+_ESCAPES: Final = {"\x1f": "\x1f0", _TEXT: "\x1f1", _INTEGER: "\x1f2", _OTHER: "\x1f3"}
+_ESCAPED: Final = re.compile("[\x1c-\x1f]")
+_STEP: Final = re.compile("([\x1c-\x1e])([^\x1c-\x1e]*)")
 
 
 class RowKey(NamedTuple):
@@ -138,10 +141,26 @@ class FileTree:
         if node == 0:
             return self.file.path.name
         name = self.names[node]
-        if self.items[node] is None:
-            name = re.sub(f"{_INDEX}([^{_STEP}{_INDEX}]*)", r"[\1]", name)
-            name = name.replace(_STEP, ".").removeprefix(".")
-        return name
+        return _group_title(name) if self.items[node] is None else name
+
+
+def _group_name(above: str, step: PathPart) -> str:
+    """A group's name from that of the group above it."""
+    if isinstance(step, int):
+        return f"{above}{_INTEGER}{step}"
+    text = _ESCAPED.sub(lambda found: _ESCAPES[found[0]], step)
+    return f"{above}{_OTHER if type(step) is OtherKey else _TEXT}{text}"
+
+
+def _group_title(name: str) -> str:
+    """What people read for a group's name."""
+    title = ""
+    for number, (sign, text) in enumerate(_STEP.findall(name)):
+        for plain, escaped in reversed(_ESCAPES.items()):
+            text = text.replace(escaped, plain)
+        step: PathPart = text if sign == _TEXT else OtherKey(text)
+        title = join_name(title, int(text) if sign == _INTEGER else step, first=number == 0)
+    return title
 
 
 def group_steps(path: Iterable[PathPart], name: str) -> list[PathPart]:
@@ -197,7 +216,7 @@ class _Grower:
         *above, last = group_steps(item.path, item.name)
         group, name = 0, ""
         for step in above:
-            name = f"{name}{_STEP if isinstance(step, str) else _INDEX}{step}"
+            name = _group_name(name, step)
             found = self._groups.get(name)
             if found is None:
                 found = self._groups[name] = self._node(group, step, None, name)

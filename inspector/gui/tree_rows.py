@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from inspector.gui.entry_filter import EntryFilter
@@ -35,6 +35,13 @@ class Folding:
     def with_exception(self, key: RowKey, unfolded: bool) -> Folding:
         """The folding after one row was folded or unfolded."""
         return Folding(self.base, {**self.exceptions, key: unfolded})
+
+    def of_files(self, numbers: Set[int]) -> Folding:
+        """The folding without what was said of other files."""
+        if all(key.number in numbers for key in self.exceptions):
+            return self
+        kept = {key: said for key, said in self.exceptions.items() if key.number in numbers}
+        return Folding(self.base, kept)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -154,7 +154,8 @@ class StoredTensor:
                 advice="Ask for a smaller region.",
             ) from error
         self._fill(array, compact, strides, self._lowest(region))
-        return np.broadcast_to(array, shape)[flips] if compact != shape else array[flips]
+        whole = np.broadcast_to(array, shape) if compact != shape else array
+        return whole[(*flips, ...)]  # the dots keep a single element an array
 
     def _lowest(self, region: Region) -> int:
         """The element of the storage with the region's lowest address."""

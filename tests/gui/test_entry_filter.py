@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.checkpoints.model import TensorEntry, ValueEntry
-from inspector.gui.entry_filter import FilterError, parse_filter
+from inspector.gui.entry_filter import parse_filter
+from inspector.gui.filter_terms import FilterError
 
 
 def tensor(

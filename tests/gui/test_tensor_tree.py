@@ -320,7 +320,7 @@ def test_what_is_folded_away_stays_chosen(driver: Driver) -> None:
     assert len(driver.chosen) == 1
     driver.click(driver.row(1))
     assert driver.chosen_name() is None
-    assert driver.chosen[-1] == Choice(driver.tree._files[0])
+    assert driver.chosen[-1] == Choice(driver.tree._open.files[0])
 
 
 # Choosing
@@ -357,7 +357,7 @@ def test_select_unfolds_and_unfilters(driver: Driver) -> None:
     assert driver.tree.select(1, None)
     driver.settle()
     assert driver.current() == "model1.pt"
-    assert driver.tree.choice == Choice(driver.tree._files[0])
+    assert driver.tree.choice == Choice(driver.tree._open.files[0])
 
 
 def test_select_refuses_what_is_not_there(driver: Driver) -> None:
@@ -454,7 +454,7 @@ def test_a_tensor_that_is_gone_gives_way_to_its_file(driver: Driver) -> None:
     driver.show(opened(*SMALL))
     driver.tree.select(1, "b.y")
     driver.show(opened("other"))
-    assert driver.tree.choice == Choice(driver.tree._files[0])
+    assert driver.tree.choice == Choice(driver.tree._open.files[0])
     assert driver.current() == "model1.pt"
 
 
@@ -524,6 +524,16 @@ def test_an_expression_that_never_ends_is_said_and_changes_nothing(driver: Drive
     driver.settle()
     assert driver.outline() == ["model1.pt", " c"]
     assert driver.message() == ""
+
+
+def test_an_expression_that_never_ends_in_another_file_hides_no_file(driver: Driver) -> None:
+    driver.show(opened("a", "c"))
+    driver.tree.set_filter("/^(a+)+$/")
+    driver.settle()
+    assert driver.outline() == ["model1.pt", " a"]
+    driver.show(opened("a", "c"), opened("a" * 300 + "b", number=2))
+    assert driver.outline()[:3] == ["model1.pt", " a", " c"]
+    assert "too long" in driver.message()
 
 
 def test_matches_are_unfolded_and_can_be_folded(driver: Driver) -> None:
@@ -689,11 +699,11 @@ def test_a_superseded_build_never_shows(driver: Driver, monkeypatch: pytest.Monk
 def test_trees_are_kept_when_their_rows_are_superseded(driver: Driver) -> None:
     file = opened(*SMALL)
     driver.show(file)
-    tree = driver.tree._trees[1]
+    tree = driver.tree._open.trees[1]
     for text in ("a", "b", ""):
         driver.tree.set_filter(text)
     driver.settle()
-    assert driver.tree._trees[1] is tree
+    assert driver.tree._open.trees[1] is tree
     assert driver.view.rows.segments[0].tree is tree
 
 

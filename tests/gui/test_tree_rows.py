@@ -161,6 +161,13 @@ def test_parts_of_a_tensor_lie_below_it() -> None:
     assert outline(rows_of(opened([sparse, tensor("t")])))[1:] == [" s", " t"]
 
 
+def test_groups_have_full_names() -> None:
+    path = ("a\x1eb\x1f1", 3, OtherKey("[(1, 2)]"))
+    file = opened([tensor(name, (*path, name)) for name in "xy"] + [tensor("z")])
+    row = unfolded(file).at(1)
+    assert row.tree.full_name(row.node) == "a\x1eb\x1f1[3][(1, 2)]"
+
+
 def test_odd_names_have_labels() -> None:
     rows = unfolded(opened([tensor("", ("",)), tensor(".a."), tensor("bare", ())]))
     assert outline(rows) == ["model.pt", ' ""', ' "".a.""', " bare"]
@@ -190,7 +197,7 @@ def test_files_that_are_not_read() -> None:
     assert [segment.hint for segment in rows.segments] == ["a", "b"]
 
 
-NAMES = st.lists(st.text(alphabet="ab.0\x1e\u202e", max_size=6), max_size=20)
+NAMES = st.lists(st.text(alphabet="a.0\x1c\x1d\x1e\x1f\u202e", max_size=6), max_size=20)
 PATHS = st.lists(
     st.lists(st.one_of(st.integers(0, 2), st.text(alphabet="ab.", max_size=3)), max_size=4),
     max_size=20,

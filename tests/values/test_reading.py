@@ -107,6 +107,20 @@ def test_any_region_of_any_view(case: tuple[np.ndarray, Region]) -> None:
     assert not found.flags.writeable
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e5m2", "complex32", "float32"])
+def test_a_single_element_is_an_array(name: str) -> None:
+    source = Bytes(bytes(range(32)))
+    dtype = getattr(torch, name)
+    entry = TensorEntry("t", ("t",), name, (2, 2), (2, 1), Storage(source, 0, 32, "0"))
+    found = StoredTensor(entry).read(parse_region("[1, 1]", (2, 2)))
+    assert isinstance(found, np.ndarray)
+    assert found.shape == ()
+    expected = torch.frombuffer(bytearray(source.data), dtype=dtype)[3]
+    assert (
+        found.item() == (expected.to(torch.complex64) if name == "complex32" else expected).item()
+    )
+
+
 def test_a_contiguous_region_is_one_read() -> None:
     array = np.arange(1000, dtype=np.int32).reshape(10, 100)
     source = Bytes(array.tobytes())
