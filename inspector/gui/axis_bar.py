@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QSlider,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -40,14 +42,12 @@ class AxisBar(QWidget):
         self._index.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._index.setToolTip("What is shown, as NumPy writes it")
         self._held: dict[int, HeldAxis] = {}
-        self._stretch = QWidget()
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidgetResizable(True)
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        shown = QHBoxLayout()
         for widget in (
             QLabel("Rows"),
             self._rows,
@@ -55,10 +55,14 @@ class AxisBar(QWidget):
             QLabel("Columns"),
             self._columns,
         ):
-            layout.addWidget(widget)
-        layout.addWidget(self._area, 1)
-        layout.addWidget(self._stretch, 1)
-        layout.addWidget(self._index)
+            shown.addWidget(widget)
+        shown.addStretch(1)
+        shown.addWidget(self._index)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(shown)
+        layout.addWidget(self._area)
         self._rows.activated.connect(lambda axis: self._show(row_axis=axis))
         self._columns.activated.connect(lambda axis: self._show(column_axis=axis))
         self._exchange.clicked.connect(lambda: self._show(row_axis=position.plane.column_axis))
@@ -103,7 +107,7 @@ class AxisBar(QWidget):
         plane = self._position.plane
         content = QWidget()
         layout = QHBoxLayout(content)
-        layout.setContentsMargins(8, 0, 8, 0)
+        layout.setContentsMargins(0, 0, 0, 0)
         self._held = {}
         for axis in plane.held_axes:
             control = HeldAxis(axis, plane.shape[axis])
@@ -113,9 +117,21 @@ class AxisBar(QWidget):
         layout.addStretch(1)
         self._area.setWidget(content)
         self._area.setVisible(bool(self._held))
-        self._stretch.setVisible(not self._held)
-        bar = self._area.horizontalScrollBar().sizeHint().height() if len(self._held) > 2 else 0
-        self._area.setFixedHeight(content.sizeHint().height() + bar)
+        self._fit_held()
+
+    def _fit_held(self) -> None:
+        """Leave room for a scroll bar below the held axes where they do not fit side by side."""
+        content = self._area.widget()
+        if content is not None:
+            needed = content.sizeHint()
+            bar = self._area.horizontalScrollBar().sizeHint().height()
+            self._area.setFixedHeight(
+                needed.height() + (bar if needed.width() > self.width() else 0)
+            )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_held()
 
     def _hold(self, axis: int, index: object) -> None:
         assert isinstance(index, int)

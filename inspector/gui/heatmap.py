@@ -163,6 +163,7 @@ class Heatmap(QWidget):
             self._plot.addItem(line, ignoreBounds=True)
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14)
         self._bar.setImageItem([], insert_in=self._plot.getPlotItem())
+        self._bar.axis.setWidth(58)  # six digits and a sign
         self._box.sigRangeChanged.connect(self._moved)
         scene = self._plot.scene()
         scene.sigMouseMoved.connect(self._mouse_moved)
@@ -407,6 +408,7 @@ class Heatmap(QWidget):
         row, column = self._position.cell
         self._cross[0].setPos(row)
         self._cross[1].setPos(column)
+        self._cross[1].setVisible(self._position.plane.column_axis is not None)
 
     def _set_square(self, square: bool) -> None:
         self._box.setAspectLocked(square)

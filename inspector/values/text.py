@@ -29,8 +29,11 @@ def number_text(value: Any, how: NumberFormat = "short") -> str:
 
 
 def _exact(value: Any) -> str:
-    """The shortest text that reads back as the same number of the same dtype."""
-    text = str(value)
+    """The shortest text that reads back as the same number of the same dtype.
+
+    A float16 is written as the number it is: NumPy would write 32928 as 3.293e+04.
+    """
+    text = repr(float(value)) if isinstance(value, np.float16) else str(value)
     return text.removesuffix(".0") if "e" not in text else text
 
 

@@ -34,6 +34,7 @@ def test_integers_keep_every_digit(value: int) -> None:
         (np.float32(np.nan), "short", "nan"),
         (np.float32(-np.inf), "exact", "-inf"),
         (np.float32(2), "exact", "2"),
+        (np.float16(-32928), "exact", "-32928"),
         (np.bool_(True), "short", "True"),
         (np.complex64(1 - 2j), "short", "1-2j"),
         (np.complex64(complex(0, math.nan)), "short", "0+nanj"),
