@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from inspector.gui.tensor_page import TensorPage
 
 TITLE: Final = "Tensor Inspector"
+
+#: A file with more entries is kept out of garbage collection.
+_MANY_ENTRIES: Final = 10_000
 
 
 class MainWindow(QMainWindow):
@@ -266,6 +270,8 @@ class MainWindow(QMainWindow):
         if self._page is not None and shown is not None and shown.file.number == file.number:
             self._page.clear()
         self._show_files()
+        if self._files and self.tree.choice is None:
+            self._select_first(self._files[-1])
 
     def close_all(self) -> None:
         """Close every file."""
@@ -508,7 +514,12 @@ def _action(
 
 
 def _open(path: Path, task: Task) -> Checkpoint:
-    return open_checkpoint(path, check=task.check)
+    checkpoint = open_checkpoint(path, check=task.check)
+    if len(checkpoint.entries) > _MANY_ENTRIES:
+        # A full collection looks at every object and stops every thread: 0.1 s for 100,000
+        # entries, and they are not going to be garbage while the file is open.
+        gc.freeze()
+    return checkpoint
 
 
 def _import_views(_: Task) -> None:

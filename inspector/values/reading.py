@@ -131,10 +131,10 @@ class StoredTensor:
         shape = region.shape
         if region.numel == 0:
             return np.empty(shape, self._dtype.raw)
-        flips = tuple(
-            slice(None, None, -1 if axis.step < 0 else 1)
-            for axis in region.axes
-            if isinstance(axis, range)
+        backwards = tuple(
+            number
+            for number, axis in enumerate(item for item in region.axes if isinstance(item, range))
+            if axis.step < 0
         )
         strides = [
             abs(stride * axis.step)
@@ -155,7 +155,7 @@ class StoredTensor:
             ) from error
         self._fill(array, compact, strides, self._lowest(region))
         whole = np.broadcast_to(array, shape) if compact != shape else array
-        return whole[(*flips, ...)]  # the dots keep a single element an array
+        return np.flip(whole, backwards) if backwards else whole
 
     def _lowest(self, region: Region) -> int:
         """The element of the storage with the region's lowest address."""

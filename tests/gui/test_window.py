@@ -375,6 +375,22 @@ def test_closing_a_file_leaves_nothing_of_it(
     assert window.pages.currentWidget() is window.welcome
 
 
+def test_closing_one_of_two_files_shows_the_other(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.full((3, 3), 2.0)}, other)
+    window.open_paths([checkpoint, other])
+    idle(qtbot, window)
+    show(qtbot, window, checkpoint, "model.layer.weight")
+    window.close_file(window.files[0])
+    idle(qtbot, window)
+    assert [file.path.name for file in window.files] == ["other.safetensors"]
+    assert window.page is not None
+    assert window.page.choice is not None
+    assert window.page.grid.text_at(0, 0) == "2"
+
+
 def longest_gap(qtbot: QtBot, during: Callable[[], None]) -> float:
     """Seconds for which the event loop did not turn, at the most."""
     gaps = [0.0]
