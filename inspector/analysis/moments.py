@@ -23,7 +23,7 @@ _UNIT = 1200
 
 #: Largest magnitudes in between are squared and summed over a block as they are; a block outside
 #: is first multiplied by a power of two.
-_TINY, _HUGE = 2.0**-450, 2.0**500
+_TINY, _HUGE = 2.0**-450, 2.0**480
 
 #: Sums of squares are taken over rows of this many elements, and the rows' sums pairwise.
 _ROW = 256
@@ -105,7 +105,7 @@ class Moments:
         if power:
             values = np.ldexp(block.astype(np.float64), -power)
             low, high = math.ldexp(low, -power), math.ldexp(high, -power)
-        centre = math.ldexp(self._centre, -power) if self._centre else 0.0
+        centre = 0.0 if power else self._centre
         if not low <= centre <= high:
             centre = low / 2 + high / 2
         s1, s2 = self._about(centre, values)

@@ -266,7 +266,9 @@ class Walk:
         path = frame.path
         if part is None:
             return (frame.name, path) if path or not default else (default, (default,))
-        name = join_name(frame.name, part, first=not path)
+        name = (
+            join_name(frame.name, part, first=not path) if path or type(part) is not str else part
+        )
         path = (*path, part)
         self._allowance -= len(name) + 8 * len(path)
         if self._allowance < 0:

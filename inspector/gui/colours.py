@@ -127,7 +127,11 @@ def resolved_map(name: str, levels: Levels | None) -> str:
 
 
 def paint(tile: Tile, levels: Levels | None, colour_map: str) -> Picture:
-    """Colour a tile. A pixel that holds a NaN or an infinity has its marker's colour."""
+    """Colour a tile. A pixel that holds a NaN or an infinity has its marker's colour.
+
+    Where a pixel stands for many cells, its neighbours have it too: one pixel among a million is
+    there, but nobody sees it.
+    """
     values = tile.values
     colour_map = resolved_map(colour_map, levels)
     pixels = np.zeros((*values.shape, 4), np.uint8)
@@ -140,9 +144,23 @@ def paint(tile: Tile, levels: Levels | None, colour_map: str) -> Picture:
             codes = np.nan_to_num(np.clip(share, 0, 1) * 255).astype(np.uint8)
         pixels[..., :3] = table[codes]
         pixels[..., 3] = np.where(np.isnan(values), 0, 255)
+    many = tile.plan.block_rows * tile.plan.block_columns > 1
     for flag, colour in _MARKS:
-        pixels[(tile.marks & flag) != 0] = (*colour, 255)
+        marked = (tile.marks & flag) != 0
+        pixels[_widened(marked) if many else marked] = (*colour, 255)
     return Picture(tile, pixels, levels, colour_map)
+
+
+def _widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Marked pixels and the eight around each."""
+    wide = marked.copy()
+    for axis in (0, 1):
+        before, after = [slice(None)] * 2, [slice(None)] * 2
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        line = wide.copy()
+        wide[tuple(before)] |= line[tuple(after)]
+        wide[tuple(after)] |= line[tuple(before)]
+    return wide
 
 
 def picture(tile: Tile, colouring: Colouring) -> Picture:

@@ -267,12 +267,15 @@ def test_sums_of_large_integers_do_not_wrap(dtype: type) -> None:
         [1e-310, 3e-310, 5e-324, 0.0],
         [1e-200, 2e-200, -1e-190],
         [1e200, 1.0, 1e-200, -1e199],
+        [1e300, 1.1e300, 1.2e300, 1e-200, 2e-200],
     ],
 )
 def test_squares_beyond_float64(values: list[float]) -> None:
     many = np.array(values * 700)
     assert_moments(of(many), many.tolist())
-    assert_moments(of(many, block=5), many.tolist())
+    for block in (3, 5, 700):
+        assert_moments(of(many, block), many.tolist())
+        assert_moments(of(np.sort(many), block), many.tolist())
 
 
 def test_a_norm_beyond_float64_is_infinite() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
@@ -453,3 +453,12 @@ def test_both_palettes_are_readable(
     picture = window.grab().toImage()
     corner = picture.pixelColor(window.width() - 3, window.height() // 2)
     assert (corner.lightnessF() < 0.5) is dark
+
+
+def test_no_part_of_the_window_keeps_a_drop_to_itself(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    show(qtbot, window, checkpoint, "model.conv")
+    assert window.acceptDrops()
+    keepers = [child for child in window.findChildren(QWidget) if child.acceptDrops()]
+    assert keepers == []

@@ -1,0 +1,1 @@
+"""Speed and memory, each number beside its reference in the same run."""
