@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.gui.position import Position
-from inspector.gui.theme import faint
 
 _SLIDER_STEPS = 10_000
 
@@ -171,7 +170,7 @@ class HeldAxis(QWidget):
         layout.setContentsMargins(0, 0, 8, 0)
         layout.setSpacing(4)
         name, total = QLabel(f"axis {axis}"), QLabel(f"of {size:,}")
-        name.setStyleSheet(f"color: {faint(self.palette()).name()}")
+        name.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         for widget in (name, self._number, total, self._slider):
             layout.addWidget(widget)
         self._number.valueChanged.connect(lambda value: self.moved.emit(int(value)))

@@ -8,7 +8,7 @@ from functools import partial
 from html import escape
 from itertools import islice
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -27,7 +27,11 @@ from inspector.gui.theme import faint
 
 #: Rows of metadata, and of plain values, that are shown.
 _MOST_ROWS = 500
-_SIGNS = {"note": "ℹ", "warning": "⚠", "danger": "⛔"}
+_SIGNS = {
+    "note": "•",
+    "warning": "⚠",
+    "danger": "<span style='color:#e5484d'><b>⚠ Danger:</b></span>",
+}
 
 
 class FilePage(QWidget):
@@ -37,9 +41,9 @@ class FilePage(QWidget):
     close_requested = Signal(object)
 
     def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
+        self._file: OpenFile | None = None
         super().__init__(parent)
         self._runner = runner
-        self._file: OpenFile | None = None
         self._name = ElidedLabel()
         font = self._name.font()
         font.setPointSizeF(font.pointSizeF() * 1.25)
@@ -95,6 +99,12 @@ class FilePage(QWidget):
             )
         else:
             self._text.setHtml(f"<p style='color:{weak}'>Reading…</p>")
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        # The text holds colours of the palette.
+        if event.type() == QEvent.Type.PaletteChange and self._file is not None:
+            self.show_file(self._file)
 
 
 def _safe(text: str) -> str:

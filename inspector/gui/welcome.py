@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-
-from inspector.gui.theme import faint
 
 
 class WelcomePage(QWidget):
@@ -23,10 +21,10 @@ class WelcomePage(QWidget):
         font = title.font()
         font.setPointSizeF(font.pointSizeF() * 1.7)
         title.setFont(font)
-        self._formats = QLabel(".pt  .pth  .ckpt  .bin  .safetensors — recognised by content")
-        self._promise = QLabel(
-            "Nothing in a file is ever executed, and your file is never changed."
-        )
+        formats = QLabel(".pt  .pth  .ckpt  .bin  .safetensors — recognised by content")
+        promise = QLabel("Nothing in a file is ever executed, and your file is never changed.")
+        for label in (formats, promise):
+            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         open_button, sample = QPushButton("Open a checkpoint…"), QPushButton("Open the sample")
         open_button.setToolTip("Choose one or more files (Ctrl+O)")
         open_button.setDefault(True)
@@ -41,25 +39,13 @@ class WelcomePage(QWidget):
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
         layout.addStretch(2)
-        for label in (picture, title, self._formats):
+        for label in (picture, title, formats):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(label)
         layout.addSpacing(6)
         layout.addLayout(buttons)
         layout.addSpacing(6)
-        self._promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._promise.setWordWrap(True)
-        layout.addWidget(self._promise)
+        promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        promise.setWordWrap(True)
+        layout.addWidget(promise)
         layout.addStretch(3)
-        self._take_palette()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_promise"):
-            self._take_palette()
-
-    def _take_palette(self) -> None:
-        for label in (self._formats, self._promise):
-            colours = label.palette()
-            colours.setColor(label.foregroundRole(), faint(self.palette()))
-            label.setPalette(colours)

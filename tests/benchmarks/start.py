@@ -12,10 +12,10 @@ from pathlib import Path
 # The program's own modules come from the tree above, whatever the working directory.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from PySide6.QtCore import QEvent, QObject, QTimer  # noqa: E402
+from PySide6.QtCore import QEvent, QObject, QTimer
 
-from inspector.app import build_application  # noqa: E402
-from inspector.gui.main_window import MainWindow  # noqa: E402
+from inspector.app import build_application
+from inspector.gui.main_window import MainWindow
 
 #: Milliseconds after which the window counts as never painted.
 _PATIENCE = 30_000

@@ -260,6 +260,18 @@ def test_files_are_dropped(
     assert all(file.checkpoint is not None for file in window.files)
 
 
+def test_files_are_opened_by_the_dialog(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    window.activateWindow()
+    qtbot.waitActive(window)
+    qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.filesSelected.emit([str(checkpoint)])
+    dialog.close()
+    idle(qtbot, window)
+    assert [file.path.name for file in window.files] == ["model.pt"]
+
+
 def test_a_remote_drop_is_refused_in_words(qtbot: QtBot, window: MainWindow) -> None:
     drop(window, QUrl("https://example.org/model.pt"))
     assert window.files == ()
