@@ -88,9 +88,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 1280x800")
     size = int(width), int(height)
     if not all(100 <= side <= 10_000 for side in size):
-        raise ValueError
+        raise argparse.ArgumentTypeError("each side has 100 to 10,000 pixels")
     return size
 
 

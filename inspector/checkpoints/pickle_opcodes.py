@@ -181,6 +181,11 @@ def _list(m: Machine) -> None:
     m.stack.append(made)
 
 
+def _frozenset(m: Machine) -> None:
+    made = SetNode(m.since_mark(), True)
+    m.stack.append(made)
+
+
 def _pairs(values: list[object]) -> zip[tuple[object, object]]:
     if len(values) % 2:
         raise IndexError
@@ -294,7 +299,7 @@ def _unicode_line(m: Machine) -> None:
 
 
 def _pushed(make: Callable[[Machine], object]) -> Callable[[Machine], None]:
-    """An opcode that only pushes what ``make`` reads."""
+    """An opcode that only pushes what ``make`` reads, and leaves the stack alone otherwise."""
 
     def push(m: Machine) -> None:
         m.stack.append(make(m))
@@ -355,7 +360,7 @@ RARE: Final[dict[int, Callable[[Machine], None]]] = {
         b"u": lambda m: _set_pairs(m, m.since_mark()),
         b"\x8f": _pushed(lambda m: SetNode([], False)),
         b"\x90": lambda m: _extend(m, m.since_mark()),
-        b"\x91": _pushed(lambda m: SetNode(m.since_mark(), True)),
+        b"\x91": _frozenset,
         b"\x87": _tuple3,
         b"\x88": lambda m: m.stack.append(True),
         b"c": _global,

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -66,9 +66,6 @@ class MainWindow(QMainWindow):
     settings
         Where the window's geometry is kept; None keeps nothing.
     """
-
-    #: The rows of all files are there, and the page of what is chosen.
-    listed = Signal()
 
     def __init__(self, theme: Theme, settings: QSettings | None = None) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.values.arrays import Array
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
-from inspector.values.dtypes import DType, dtype_of
+from inspector.values.dtypes import DType, dtype_of, native
 from inspector.values.regions import Region, indices
 
 #: A run of bytes is read in one go although not all of it is wanted, as long as it is at most this
@@ -73,7 +73,7 @@ class StoredTensor:
         if entry.storage is None:
             raise TensorError(_without_storage(entry))
         self.entry = entry
-        self._dtype = dtype_of(entry.dtype)
+        self._stored = dtype_of(entry.dtype)
         self._storage: Storage = entry.storage
 
     @property
@@ -83,8 +83,8 @@ class StoredTensor:
 
     @property
     def dtype(self) -> DType:
-        """The tensor's dtype."""
-        return self._dtype
+        """The tensor's dtype; that of its values where their negative or conjugate is stored."""
+        return native(self._stored.values) if self._is_lazy else self._stored
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -106,6 +106,8 @@ class StoredTensor:
 
     def read_raw(self, region: Region) -> Array:
         """The stored elements of a region (see `ArraySource`)."""
+        if self._is_lazy:
+            return self.read(region)
         raw = self._raw(region).raw.view()
         raw.flags.writeable = False
         return raw
@@ -120,17 +122,22 @@ class StoredTensor:
             steps.append(Step("read from the file", copies=True))
         if self._swapped:
             steps.append(Step("big-endian bytes swapped", copies=True))
-        return RawValues(array, self._dtype, entry.is_conj, entry.is_neg, tuple(steps))
+        return RawValues(array, self._stored, entry.is_conj, entry.is_neg, tuple(steps))
+
+    @property
+    def _is_lazy(self) -> bool:
+        """Whether what is stored is not yet what is meant, so that its bits mean nothing alone."""
+        return self.entry.is_neg or self.entry.is_conj
 
     @property
     def _swapped(self) -> bool:
-        return self._storage.byteorder != sys.byteorder and self._dtype.raw.itemsize > 1
+        return self._storage.byteorder != sys.byteorder and self._stored.raw.itemsize > 1
 
     def _elements(self, region: Region) -> Array:
         """The region's stored elements in native byte order; broadcast axes take no memory."""
         shape = region.shape
         if region.numel == 0:
-            return np.empty(shape, self._dtype.raw)
+            return np.empty(shape, self._stored.raw)
         backwards = tuple(
             number
             for number, axis in enumerate(item for item in region.axes if isinstance(item, range))
@@ -145,7 +152,7 @@ class StoredTensor:
             count if stride else 1 for count, stride in zip(shape, strides, strict=True)
         )
         try:
-            array = np.empty(compact, self._dtype.raw)
+            array = np.empty(compact, self._stored.raw)
             np.broadcast_to(array, shape)
         except (MemoryError, ValueError) as error:
             raise TensorError(
@@ -171,7 +178,7 @@ class StoredTensor:
             reverse=True,
         )
         axes = [_Axis(shape[number], strides[number]) for number in order]
-        plan = _plan(axes, start, self._dtype.raw.itemsize)
+        plan = _plan(axes, start, self._stored.raw.itemsize)
         ones = tuple(number for number, count in enumerate(shape) if count == 1)
         target = out.transpose((*order, *ones)).reshape([axis.count for axis in axes])
         assert np.shares_memory(target, out)

@@ -1,9 +1,14 @@
-"""``python -m tests.benchmarks [--quick] [--dir FOLDER]``: a table in Markdown."""
+"""``python -m tests.benchmarks [--quick] [--dir FOLDER]``: a table in Markdown.
+
+Each row is measured beside its reference in the same run; the best of several runs counts. Files
+are warm in the page cache.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,11 +16,31 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import ml_dtypes
+import numpy as np
 import torch
 
+from inspector.analysis.histogram import analyse
+from inspector.analysis.statistics import summarise
+from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
+from inspector.checkpoints.model import TensorEntry
+from inspector.export.npy import export_npy
+from inspector.values.reading import StoredTensor
+from inspector.values.regions import Plane, Region
 
 START = Path(__file__).parent / "start.py"
+#: Prints a process's peak resident memory in KiB (Linux). Unlike `getrusage`, it does not count
+#: the process that started it.
+MEMORY = "print(next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
+
+
+def never() -> None:
+    """A check that never cancels."""
+
+
+def ignore(_: object) -> None:
+    """Progress and partial results that nobody looks at."""
 
 
 def best(work: Callable[[], object], times: int = 5) -> float:
@@ -28,36 +53,180 @@ def best(work: Callable[[], object], times: int = 5) -> float:
     return min(taken)
 
 
-def process(*command: str) -> None:
-    """Run Python to its end."""
+def process(*command: str) -> str:
+    """Run Python to its end; what it printed."""
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    subprocess.run([sys.executable, *command], env=environment, capture_output=True, check=True)
+    found = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, check=True, text=True
+    )
+    return found.stdout
 
 
-def row(what: str, ours: float, reference: float, aim: str) -> None:
-    """Print one line of the table."""
-    times = f"{ours * 1e3:.1f} ms | {reference * 1e3:.1f} ms"
-    print(f"| {what} | {times} | {ours / reference:.2f} | {aim} |", flush=True)
+def until_printed(*command: str) -> float:
+    """Seconds from the start of a process to the first line that it prints."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    since = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        line = started.stdout.readline()
+        taken = time.perf_counter() - since
+        started.stdout.read()
+    if '"tensors": 1000' not in line:
+        raise RuntimeError(f"the window did not list its tensors: {line!r}")
+    return taken
+
+
+def row(what: str, ours: float, reference: float, aim: str, unit: str = "ms") -> None:
+    """Print one line of the table; seconds are shown in milliseconds."""
+    scale = 1e3 if unit == "ms" else 1
+    values = f"{ours * scale:,.1f} {unit} | {reference * scale:,.1f} {unit}"
+    print(f"| {what} | {values} | {ours / reference:.2f} | {aim} |", flush=True)
+
+
+def stored(path: Path, name: str) -> StoredTensor:
+    """A tensor of a file behind the door."""
+    entry = open_checkpoint(path).find(name)
+    assert isinstance(entry, TensorEntry)
+    return StoredTensor(entry)
+
+
+def measure_start(folder: Path, times: int) -> None:
+    """From the process's start to the painted list."""
+    path = folder / "thousand.pt"
+    torch.save({f"a{n // 10}.w{n % 10}": torch.ones(2) for n in range(1000)}, path)
+    ours = min(until_printed(str(START), str(path)) for _ in range(times))
+    reference = best(lambda: process("-c", "import torch"), times)
+    row("start to painted list of 1,000 tensors / import torch", ours, reference, "<= 0.5")
+
+
+def measure_listing(folder: Path, times: int, *, quick: bool) -> None:
+    """Many tensors, and a large file."""
+    path = folder / "many.pt"
+    count = 5_000 if quick else 50_000
+    torch.save({f"a{n // 10}.w{n % 10}": torch.ones(2) for n in range(count)}, path)
+    ours = best(lambda: open_checkpoint(path).close(), times)
+    reference = best(lambda: torch.load(path, mmap=True, weights_only=True), times)
+    row(f"listing {count:,} tensors / torch.load(mmap)", ours, reference, "<= 0.25")
+    large = folder / "layers.pt"
+    size = 90 if quick else 900
+    torch.save({f"layers.{n}.w": torch.zeros(556, 1024) for n in range(size)}, large)
+    ours = best(lambda: open_checkpoint(large).close(), times)
+    reference = best(lambda: torch.load(large, mmap=True, weights_only=True), times)
+    megabytes = large.stat().st_size / 1e6
+    row(f"listing {size} tensors, {megabytes:,.0f} MB / torch.load(mmap)", ours, reference, "15 ms")
+    listing = "import sys; from inspector.checkpoints import open_checkpoint as o; o(sys.argv[1]);"
+    ours = int(process("-c", listing + MEMORY, str(large))) / 1024
+    loading = "import sys, torch; torch.load(sys.argv[1], mmap=True);"
+    reference = int(process("-c", loading + MEMORY, str(large))) / 1024
+    row("peak memory of that listing / torch.load(mmap)", ours, reference, "< 40 MiB", "MiB")
+    large.unlink()
+
+
+def measure_values(folder: Path, times: int, side: int) -> None:
+    """From a file to an array."""
+    path = folder / "values.pt"
+    torch.save({"w": torch.randn(side, side)}, path)
+    page = Region((range(1000, 1060), range(500, 520)))
+    ours = best(lambda: stored(path, "w").read(page), times)
+    reference = best(
+        lambda: torch.load(path, mmap=True, weights_only=True)["w"][1000:1060, 500:520].clone(),
+        times,
+    )
+    row("open, and first page of 60 x 20 / torch.load(mmap)", ours, reference, "")
+    source = stored(path, "w")
+    whole = Region.whole(source.shape)
+    plain = folder / "plain.bin"
+    plain.write_bytes(bytes(side * side * 4))
+    ours = best(lambda: source.read(whole), times)
+    reference = best(lambda: np.fromfile(plain, np.float32), times)
+    row(f"{side * side >> 18} MiB float32 to an array / np.fromfile", ours, reference, "<= 1.3")
+    half = folder / "half.pt"
+    torch.save({"w": torch.randn(2 * side, side).bfloat16()}, half)
+    source = stored(half, "w")
+    raw = source.read_raw(Region.whole(source.shape))
+    ours = best(lambda: source.dtype.widen(raw), times)
+    theirs = torch.from_numpy(raw.copy()).view(torch.bfloat16)
+    reference = best(lambda: theirs.to(torch.float32), times)
+    row("bfloat16 widened / torch, two threads", ours, reference, "<= 1")
+    bits = raw.view(ml_dtypes.bfloat16)
+    row("bfloat16 widened / ml_dtypes", ours, best(lambda: bits.astype(np.float32), times), "<= 1")
+
+
+def measure_export(folder: Path, times: int, side: int) -> None:
+    """From a file to a .npy."""
+    path, copy = folder / "values.pt", folder / "copy.bin"
+    source = stored(path, "w")
+    whole = Region.whole(source.shape)
+    target = folder / "out.npy"
+
+    def copied() -> None:
+        shutil.copyfile(path, copy)
+        with copy.open("rb+") as file:
+            os.fsync(file.fileno())
+
+    ours = best(lambda: export_npy(source, whole, target, check=never, progress=ignore), times)
+    what = f"export of {side * side >> 18} MiB / copying the file, both with fsync"
+    row(what, ours, best(copied, times), "<= 1.43")
+    program = (
+        "import sys; from inspector.cli import main;"
+        "main([sys.argv[1], '--export', 'w', '--output', sys.argv[2]]);"
+    )
+    ours = int(process("-c", program + MEMORY, str(path), str(target)).split()[-1]) / 1024
+    loading = (
+        "import sys, torch, numpy as np;"
+        "np.save(sys.argv[2], torch.load(sys.argv[1], mmap=True)['w'].numpy());"
+    )
+    reference = int(process("-c", loading + MEMORY, str(path), str(target))) / 1024
+    row("peak memory of that export / torch and np.save", ours, reference, "< 300 MiB", "MiB")
+
+
+def measure_analysis(folder: Path, times: int, side: int) -> None:
+    """The passes behind statistics and picture."""
+    for name, file in (("float32", "values.pt"), ("bfloat16", "half.pt")):
+        source = stored(folder / file, "w")
+        region = Region.whole(source.shape)
+
+        def plain(source: StoredTensor = source, region: Region = region) -> None:
+            for block in region.blocks(2**18):
+                source.read_raw(block)
+
+        reference = best(plain, times)
+
+        def passes(source: StoredTensor = source, region: Region = region) -> None:
+            analyse(source, region, check=never, progress=ignore, partial=ignore)
+
+        size = f"{side * side >> 18} MiB {name}"
+        if name == "float32":
+            ours = best(lambda s=source, r=region: summarise(s, r, check=never, progress=ignore), 2)
+            row(f"statistics of {size} / plain read in blocks", ours, reference, "")
+        row(f"statistics and histogram of {size} / plain read", best(passes, 2), reference, "")
+        plane = Plane.first(source.shape)
+        rows, columns = source.shape
+        plan = plan_tile(rows, columns, (0, rows), (0, columns), (600, 400))
+
+        def exact(source: StoredTensor = source, plane: Plane = plane, plan: object = plan) -> None:
+            render_tile(source, plane, plan, "largest magnitude", check=never, progress=ignore)  # type: ignore[arg-type]
+
+        row(f"picture of {size} / plain read", best(exact, times), reference, "")
+        sample = best(lambda s=source, q=plane, n=plan: preview_tile(s, q, n, check=never), times)
+        row("its preview / plain read", sample, reference, "150 ms")
 
 
 def measure(folder: Path, *, quick: bool) -> None:
     """Every row."""
-    times = 2 if quick else 5
+    times, side = (2, 2048) if quick else (5, 8192)
     print("| what | ours | reference | ratio | aim |\n| --- | --- | --- | --- | --- |")
-    small, large = folder / "small.pt", folder / "large.pt"
-    torch.save({f"a{n // 10}.w{n % 10}": torch.ones(2) for n in range(1000)}, small)
-    ours = best(lambda: process(str(START), str(small)), times)
-    row(
-        "window, 1,000 tensors / import torch",
-        ours,
-        best(lambda: process("-c", "import torch"), times),
-        "<= 0.5",
-    )
-    count = 5_000 if quick else 50_000
-    torch.save({f"a{n // 10}.w{n % 10}": torch.ones(2) for n in range(count)}, large)
-    ours = best(lambda: open_checkpoint(large).close(), times)
-    load = best(lambda: torch.load(large, mmap=True, weights_only=True), times)
-    row(f"listing {count:,} tensors / torch.load(mmap)", ours, load, "<= 0.25")
+    measure_start(folder, times)
+    measure_listing(folder, times, quick=quick)
+    measure_values(folder, times, side)
+    measure_export(folder, times, side)
+    measure_analysis(folder, times, side)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,20 @@ def test_values_from_a_safetensors_file_equal_its_own(tmp_path: Path) -> None:
     for entry in checkpoint.entries:
         expected = torch_answer(loaded[entry.name])
         assert StoredTensor(entry).read(Region.whole(entry.shape)).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "complex64", "complex32"])
+def test_raw_elements_of_a_lazy_tensor_widen_to_its_values(name: str) -> None:
+    source = Bytes(np.arange(1, 9, dtype=np.float16).tobytes())
+    entry = TensorEntry(
+        "t", ("t",), name, (2,), (1,), Storage(source, 0, 16, "0"), is_neg=True, is_conj=True
+    )
+    stored = StoredTensor(entry)
+    region = Region.whole((2,))
+    values = stored.read(region)
+    np.testing.assert_array_equal(stored.dtype.widen(stored.read_raw(region)), values)
+    plain = StoredTensor(replace(entry, is_neg=False, is_conj=False)).read(region)
+    np.testing.assert_array_equal(values, -np.conj(plain))
 
 
 def test_a_tensor_saved_from_a_gpu_says_so() -> None:
