@@ -232,7 +232,7 @@ def _severity(node: GlobalNode) -> str:
     if any(qualified.startswith(f"{harmful}.") for harmful in _HARMFUL_PACKAGES):
         return "danger" if name[:1].islower() or "." in name else "note"
     # `torch` and `serialization.os.system` is a way to say `os.system`.
-    if any(part in sys.stdlib_module_names for part in name.split(".")[:-1]):
+    if any(part.lstrip("_") in sys.stdlib_module_names for part in name.split(".")[:-1]):
         return "danger"
     if module in _ORDINARY_MODULES and "." not in name:
         return ""

@@ -21,6 +21,8 @@ _SCALARS: Final = frozenset(f"{place}.multiarray.scalar" for place in _PLACES)
 _RECONSTRUCTED: Final = frozenset(f"{place}.multiarray._reconstruct" for place in _PLACES)
 _FROM_BUFFER: Final = frozenset(f"{place}.numeric._frombuffer" for place in _PLACES)
 
+_BYTES: Final = frozenset({"builtins.bytes", "__builtin__.bytes"})
+
 _FORMATS: Final = {
     "bool": "?",
     "int8": "b",
@@ -178,16 +180,18 @@ class NumpyReader:
 
 
 def _encoded_text(node: object) -> str | None:
+    """The text that a protocol without bytes wrote in their place."""
     if (
-        type(node) is ObjectNode
-        and type(node.callee) is GlobalNode
-        and node.callee.qualified == "_codecs.encode"
-        and type(node.args) is tuple
-        and node.args
-        and type(node.args[0]) is str
+        type(node) is not ObjectNode
+        or type(node.callee) is not GlobalNode
+        or type(node.args) is not tuple
     ):
-        return node.args[0]
-    return None
+        return None
+    name, args = node.callee.qualified, node.args
+    if name == "_codecs.encode" and args and type(args[0]) is str:
+        return args[0]
+    # No bytes at all are written as a call without arguments.
+    return "" if name in _BYTES and not args else None
 
 
 def _text_of(word: str, raw: bytes) -> object:

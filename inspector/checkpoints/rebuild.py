@@ -15,14 +15,22 @@ from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import integers, strided_problem
 from inspector.checkpoints.model import Kind, PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text, join_name
-from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
-from inspector.checkpoints.torch_types import is_untyped, storage_dtype, torch_dtype
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
+from inspector.checkpoints.torch_types import (
+    attributes,
+    device_text,
+    is_untyped,
+    layout_text,
+    storage_dtype,
+    torch_dtype,
+    view_bits,
+)
 
 #: Tensors in tensors (a parameter of a subclass of a ...), at most.
 _MAX_NESTING = 16
 
-#: Attributes of a tensor that are looked at to find what it is made of, at most.
-_MAX_PARTS: Final = 64
+#: Characters of the name of a component; it begins with the name of the whole.
+_MAX_NAME: Final = 10_000
 
 #: Storages that are remembered as too short, at most.
 _MAX_MISMATCHED: Final = 100
@@ -31,7 +39,6 @@ _DAMAGED = "Its description in the file is damaged."
 
 Path = tuple[PathPart, ...]
 Args = tuple[object, ...]
-
 
 #: Finds a storage by its key in the file. A text says why it can't be read, as the end of a
 #: sentence about it; None says that it is not there.
@@ -48,6 +55,7 @@ class Rebuilder:
     ----------
     find
         Finds a storage by its key.
+
     Attributes
     ----------
     mismatched
@@ -137,7 +145,7 @@ class Rebuilder:
             problem = strided_problem(shape, stride, offset, ITEMSIZE[dtype], storage.nbytes)
         conj = neg = False
         if len(args) > meta_at:
-            conj, neg = _view_bits(args[meta_at])
+            conj, neg = view_bits(args[meta_at])
         return TensorEntry(
             name,
             path,
@@ -165,6 +173,8 @@ class Rebuilder:
         """The same, below the name of the other one."""
         # Each level of components counts for half of the nesting, so that there are two at most.
         depth += _MAX_NESTING // 2
+        if len(name) + len(part) > _MAX_NAME:
+            raise _DamagedError("Its name is too long for the names of its parts.")
         return self._inner(node, join_name(name, part, first=False), (*path, part), depth)
 
 
@@ -173,14 +183,6 @@ class _DamagedError(Exception):
 
 
 Builder = Callable[[Rebuilder, Args, str, Path, int], TensorEntry]
-
-
-def _view_bits(metadata: object) -> tuple[bool, bool]:
-    """Whether a tensor's numbers are to be conjugated, and negated, when they are read."""
-    if type(metadata) is not DictNode:
-        return False, False
-    bits = {key: value is True for key, value in metadata.pairs[:_MAX_PARTS] if type(key) is str}
-    return bits.get("conj", False), bits.get("neg", False)
 
 
 def _tensor_v2(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
@@ -392,18 +394,6 @@ def _first_problem(components: Sequence[TensorEntry]) -> str:
     return ""
 
 
-def attributes(state: object) -> list[tuple[str, object]]:
-    """The first attributes that a state sets: a dictionary, or a pair of it and one for slots."""
-    parts = state if type(state) is tuple and len(state) == 2 else (state,)
-    return [
-        (key, value)
-        for part in parts
-        if type(part) is DictNode
-        for key, value in part.pairs[:_MAX_PARTS]
-        if type(key) is str
-    ]
-
-
 def saved_attributes(node: ObjectNode, build: Builder) -> list[object]:
     """The states with the Python attributes that a tensor was saved with."""
     if build is _tensor_v2:
@@ -427,26 +417,6 @@ def builder(node: ObjectNode) -> Builder | None:
     """What makes a tensor of a node; None if the node makes none, as far as its callee tells."""
     callee = node.callee
     return _BUILDERS.get(callee.qualified) if type(callee) is GlobalNode else None
-
-
-def device_text(node: object) -> str:
-    """``cuda:0`` for a ``torch.device`` or its text."""
-    if type(node) is str:
-        return display_text(node, 40)
-    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
-        return display_text(":".join(describe(part) for part in node.args[:2]), 40)
-    return "?"
-
-
-def layout_text(node: object) -> str:
-    """``sparse_csr`` for what ``torch.serialization._get_layout`` is asked for."""
-    if type(node) is GlobalNode:
-        return node.name
-    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
-        word = node.args[0]
-        if type(word) is str:
-            return word.removeprefix("torch.")
-    return ""
 
 
 _PLAIN_CLASSES = frozenset({"torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter"})

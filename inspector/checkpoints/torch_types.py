@@ -1,11 +1,13 @@
-"""What names of torch and NumPy in a pickle stand for, in torch's words for dtypes."""
+"""What the small things of torch and NumPy in a pickle mean: dtypes, devices, layouts, states."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from inspector.checkpoints.describe import describe
 from inspector.checkpoints.dtypes import ITEMSIZE
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+from inspector.checkpoints.naming import display_text
+from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode
 
 #: dtype of the elements of a storage, by the class of the storage without ``Storage``.
 _STORAGE_DTYPES: Final = {
@@ -59,6 +61,12 @@ _NUMPY_DTYPES: Final = {
     "c16": "complex128",
 }
 
+#: Characters of NumPy's word for a dtype: ``U123``.
+_MAX_WORD: Final = 100
+
+#: Attributes of a tensor that are looked at to find what it is made of, at most.
+_MAX_PARTS: Final = 64
+
 
 def storage_dtype(node: object) -> str:
     """The dtype of a storage class such as ``torch.cuda.FloatStorage``; empty if it is none."""
@@ -99,7 +107,7 @@ def numpy_dtype(node: object) -> tuple[str, bool, str]:
         # ml_dtypes: numpy.dtype(ml_dtypes.bfloat16)
         known = first.name if first.module.startswith("ml_dtypes") else ""
         return (known if known in ITEMSIZE else ""), False, first.name
-    if type(first) is not str:
+    if type(first) is not str or len(first) > _MAX_WORD:
         return "", False, "?"
     state = node.states[-1] if node.states else None
     order = state[1] if type(state) is tuple and len(state) > 1 else "<"
@@ -108,4 +116,44 @@ def numpy_dtype(node: object) -> tuple[str, bool, str]:
         return "", False, "structured"
     word = first.lstrip("<>=|")
     big = (type(order) is str and order == ">") or first.startswith(">")
-    return _NUMPY_DTYPES.get(word, ""), big, word[:100]
+    return _NUMPY_DTYPES.get(word, ""), big, word
+
+
+def view_bits(metadata: object) -> tuple[bool, bool]:
+    """Whether a tensor's numbers are to be conjugated, and negated, when they are read."""
+    if type(metadata) is not DictNode:
+        return False, False
+    bits = {key: value is True for key, value in metadata.pairs[:_MAX_PARTS] if type(key) is str}
+    return bits.get("conj", False), bits.get("neg", False)
+
+
+def attributes(state: object) -> list[tuple[str, object]]:
+    """The first attributes that a state sets: a dictionary, or a pair of it and one for slots."""
+    parts = state if type(state) is tuple and len(state) == 2 else (state,)
+    return [
+        (key, value)
+        for part in parts
+        if type(part) is DictNode
+        for key, value in part.pairs[:_MAX_PARTS]
+        if type(key) is str
+    ]
+
+
+def device_text(node: object) -> str:
+    """``cuda:0`` for a ``torch.device`` or its text."""
+    if type(node) is str:
+        return display_text(node, 40)
+    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
+        return display_text(":".join(describe(part) for part in node.args[:2]), 40)
+    return "?"
+
+
+def layout_text(node: object) -> str:
+    """``sparse_csr`` for what ``torch.serialization._get_layout`` is asked for."""
+    if type(node) is GlobalNode:
+        return node.name
+    if type(node) is ObjectNode and type(node.args) is tuple and node.args:
+        word = node.args[0]
+        if type(word) is str:
+            return word.removeprefix("torch.")
+    return ""

@@ -277,8 +277,9 @@ class Walk:
 
     def _add(self, number: int, entry: TensorEntry) -> None:
         count = 1
-        if entry.components:
-            count += sum(1 + len(component.components) for component in entry.components)
+        for component in entry.components:
+            count += 1 + len(component.components)
+            self._allowance -= (1 + len(component.components)) * len(component.name)
         self._seen[number] = count
         self._allowance -= count * _ENTRY_COST
         self.entries.append(entry)

@@ -67,7 +67,7 @@ class AxisBar(QWidget):
         self._exchange.clicked.connect(lambda: self._show(row_axis=position.plane.column_axis))
         position.tensor_changed.connect(self._restart)
         position.plane_changed.connect(self._update)
-        self._restart()
+        self.hide()
 
     @property
     def held(self) -> dict[int, HeldAxis]:
@@ -83,8 +83,11 @@ class AxisBar(QWidget):
         self._position.show_plane(plane)
 
     def _restart(self) -> None:
+        if self._position.source is None:
+            # Between two tensors nothing moves: a layout and its repaint cost the window a turn.
+            return
         shape = self._position.plane.shape
-        self.setVisible(self._position.source is not None and len(shape) > 1)
+        self.setVisible(len(shape) > 1)
         for box in (self._rows, self._columns):
             box.clear()
             box.addItems([f"axis {axis}: {size:,}" for axis, size in enumerate(shape)])

@@ -48,6 +48,7 @@ class ElidedLabel(QLabel):
             self.text(), Qt.TextElideMode.ElideMiddle, self.width()
         )
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.end()
 
 
 class Notice(QFrame):

@@ -8,8 +8,16 @@ from typing import Any, Final
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QColor, QFontDatabase, QPalette
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFontDatabase, QFontMetrics, QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from inspector.analysis.histogram import Histogram, analyse
 from inspector.analysis.statistics import Statistics
@@ -31,6 +39,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("neg_inf", "−inf", "How many elements are negative infinity"),
     ("infinite", "Infinite", "How many elements have an infinite part"),
 )
+#: Characters that a figure takes at the most: -1.23457e+308.
+_CHARACTERS: Final = 13
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -81,11 +91,16 @@ class StatisticsPanel(QWidget):
             figure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             for widget in (label, figure):
                 widget.setToolTip(tip)
+            # Of one width whatever they say, or every new figure would lay out the whole page.
+            figure.setMinimumWidth(QFontMetrics(font).horizontalAdvance("0") * _CHARACTERS)
+            figure.setAlignment(Qt.AlignmentFlag.AlignRight)
+            place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            place.setMinimumWidth(90)
             place.setToolTip("Go there")
             place.linkActivated.connect(self._go)
             place.setAccessibleName(f"Position of the {name.lower()}")
             grid.addWidget(label, row, 0)
-            grid.addWidget(figure, row, 1, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(figure, row, 1)
             grid.addWidget(place, row, 2)
             self._names[key], self._figures[key], self._places[key] = label, figure, place
         return grid
@@ -135,7 +150,7 @@ class StatisticsPanel(QWidget):
         for key, _, _ in _ROWS:
             self._figures[key].setText("…")
             self._places[key].clear()
-            self._show_row(key, key not in ("infinite", "pos_inf", "neg_inf"))
+            self._show_row(key, key != "infinite")
         self._draw()
         source = self._position.source
         if source is None:

@@ -442,6 +442,12 @@ class ValueGrid(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
+        try:
+            self._paint(painter)
+        finally:
+            painter.end()
+
+    def _paint(self, painter: QPainter) -> None:
         painter.setFont(self.font())
         colours = self.palette()
         painter.fillRect(self.viewport().rect(), colours.color(QPalette.ColorRole.Base))

@@ -39,7 +39,6 @@ _DTYPES: Final = {
     "F32": "float32",
     "F64": "float64",
     "C64": "complex64",
-    "C128": "complex128",
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
     "F8_E4M3FNUZ": "float8_e4m3fnuz",
