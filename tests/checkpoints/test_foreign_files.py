@@ -1,0 +1,75 @@
+"""Files that are no checkpoints: what they are instead, and what to do."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from inspector.checkpoints import CheckpointError, open_checkpoint
+
+
+def tar() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("storages"))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "advice"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345678\n",
+            "git-lfs pointer: the file itself of 12,345,678 bytes",
+            "git lfs pull",
+        ),
+        (b"\xef\xbb\xbf \n<HTML><head>", "saved web page", "Download"),
+        (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "XML", "Download"),
+        (b'{"error": "Repository not found"}', "JSON text: {", "Download"),
+        (b'{"metadata": {}, "weight_map": {"w": "1.safetensors"}}', "index", "Open the files"),
+        (b"Invalid username or password.\n", "text file: Invalid username", "Download"),
+        ("Zugriff verweigert: Größe".encode(), "text file", "Download"),
+        (gzip.compress(b"x"), "gzip", "Unpack"),
+        (bz2.compress(b"x"), "bzip2", "Unpack"),
+        (lzma.compress(b"x"), "xz", "Unpack"),
+        (tar(), "tar archive", "Unpack"),
+        (pickle.dumps([1, 2], 4), "plain pickle", "torch.save"),
+        (bytes(100_000), "did not finish", "again"),
+        (b"%PDF-1.7 ...", "PDF", "Choose"),
+        (b"\x89PNG\r\n\x1a\n", "picture", "Choose"),
+        (b"PK\x05\x06" + bytes(18), "empty zip", "again"),
+        (bytes(range(200, 256)), "begins with the bytes c8 c9 ca", "torch zip"),
+        (b"\xff", "begins with the bytes ff", "torch zip"),
+        (b"PK\x03\x04" + b"\xee" * 50, "cut short", "did not finish"),
+    ],
+)
+def test_a_sentence_and_a_next_step(
+    tmp_path: Path, content: bytes, message: str, advice: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(path)
+    assert str(path) in caught.value.message
+    assert message in caught.value.message
+    assert advice in caught.value.advice
+
+
+def test_names_that_are_none() -> None:
+    for name in ("a\0b", "x" * 5000):
+        with pytest.raises(CheckpointError, match="can not be opened"):
+            open_checkpoint(name)
+
+
+def test_a_loop_of_links(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(CheckpointError, match="can not be opened"):
+        open_checkpoint(tmp_path / "a")
