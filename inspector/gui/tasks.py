@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from inspector.checkpoints.errors import Cancelled, InspectorError
 
@@ -160,6 +161,9 @@ class TaskRunner(QObject):
         self._lanes: dict[Hashable, _Lane] = {}
         self._generations: dict[Hashable, int] = {}
         self._closed = False
+        self._inbox: deque[_Message] = deque()
+        self._turn = QTimer(self, singleShot=True, interval=0)
+        self._turn.timeout.connect(self._deliver_next)
         self._message.connect(self._receive)
 
     @property
@@ -228,6 +232,23 @@ class TaskRunner(QObject):
 
     @Slot(object)
     def _receive(self, message: _Message) -> None:
+        """Take one message a turn of the event loop.
+
+        Each of them changes widgets; several at once and the repaint after them would hold the
+        window for longer than anybody should wait.
+        """
+        self._inbox.append(message)
+        self._turn.start()
+
+    def _deliver_next(self) -> None:
+        if not self._inbox:
+            return
+        message = self._inbox.popleft()
+        if self._inbox:
+            self._turn.start()
+        self._deliver(message)
+
+    def _deliver(self, message: _Message) -> None:
         lane = self._lanes.get(message.key)
         if lane is None or self._generations[message.key] != message.generation:
             return
