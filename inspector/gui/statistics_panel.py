@@ -39,8 +39,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("neg_inf", "−inf", "How many elements are negative infinity"),
     ("infinite", "Infinite", "How many elements have an infinite part"),
 )
-#: Characters that a figure takes at the most: -1.23457e+308.
-_CHARACTERS: Final = 13
+#: Characters that a figure takes at the most: 1.23457e+308.
+_CHARACTERS: Final = 12
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -96,7 +96,6 @@ class StatisticsPanel(QWidget):
             figure.setAlignment(Qt.AlignmentFlag.AlignRight)
             place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             place.setMinimumWidth(90)
-            place.setToolTip("Go there")
             place.linkActivated.connect(self._go)
             place.setAccessibleName(f"Position of the {name.lower()}")
             grid.addWidget(label, row, 0)
@@ -197,8 +196,9 @@ class StatisticsPanel(QWidget):
             if not counted and value is not None:
                 self._figures[key].setToolTip(number_text(value, "exact"))
         for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
-            text = f'at <a href="{key}">{list(place)}</a>' if place else ""
+            text = f'<a href="{key}">{list(place)}</a>' if place else ""
             self._places[key].setText(text)
+            self._places[key].setToolTip(f"First at {list(place)}: go there" if place else "")
         unsigned = found.infinite > 0 and found.pos_inf + found.neg_inf == 0
         self._show_row("infinite", unsigned)
         self._show_row("pos_inf", not unsigned)
