@@ -61,13 +61,13 @@ def to_text(checkpoint: Checkpoint) -> Iterator[str]:
 
 
 def byte_text(count: int) -> str:
-    """A number of bytes in a unit that suits it: ``1.5 MB``, by powers of 1024."""
+    """A number of bytes in a unit that suits it: ``1.5 MiB``."""
     amount = float(min(count, 1 << 80))
-    for unit in ("B", "kB", "MB", "GB", "TB"):
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if amount < 1024:
             return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
-    return f"{amount:,.1f} PB"
+    return f"{amount:,.1f} PiB"
 
 
 def _sharing(checkpoint: Checkpoint) -> dict[int, list[str]]:

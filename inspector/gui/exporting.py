@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.export.npy import ExportResult, export_npy
-from inspector.gui.labels import size_text
 from inspector.gui.opened import Choice
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tree_text import bytes_text
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
@@ -78,7 +78,7 @@ class Exporter(QObject):
         shape = " × ".join(str(size) for size in result.shape) or "scalar"
         self.message.emit(
             display_text(
-                f"Exported {result.dtype} {shape}, {size_text(result.nbytes)}, to {result.path}"
+                f"Exported {result.dtype} {shape}, {bytes_text(result.nbytes)}, to {result.path}"
             )
         )
 

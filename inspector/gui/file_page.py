@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import Checkpoint, Finding
 from inspector.checkpoints.naming import display_text
-from inspector.gui.labels import ElidedLabel, size_text
+from inspector.gui.labels import ElidedLabel
 from inspector.gui.opened import OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import faint
+from inspector.gui.tree_text import bytes_text
 
 #: Rows of metadata, and of plain values, that are shown.
 _MOST_ROWS = 500
@@ -144,13 +145,13 @@ def _overview(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         elements += entry.numel
     rows = [
         ("Format", checkpoint.format),
-        ("File size", size_text(checkpoint.size)),
+        ("File size", bytes_text(checkpoint.size)),
         ("Tensors", f"{len(checkpoint.entries):,}"),
         ("Elements", f"{elements:,}"),
     ]
     for dtype, nbytes in sizes.most_common():
         noun = "tensor" if counts[dtype] == 1 else "tensors"
-        rows.append((dtype, f"{counts[dtype]:,} {noun}, {size_text(nbytes)}"))
+        rows.append((dtype, f"{counts[dtype]:,} {noun}, {bytes_text(nbytes)}"))
     return rows
 
 

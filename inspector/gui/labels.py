@@ -9,16 +9,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolBut
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-
-
-def size_text(nbytes: int) -> str:
-    """A number of bytes in binary units: ``32.0 MiB``."""
-    size, unit = float(nbytes), 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{nbytes:,} bytes" if unit == 0 else f"{size:,.1f} {_UNITS[unit]}"
-
 
 class ElidedLabel(QLabel):
     """One line of plain text that shortens itself in the middle to fit, and can be selected."""

@@ -23,11 +23,12 @@ from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.axis_bar import AxisBar
 from inspector.gui.heatmap import Heatmap
-from inspector.gui.labels import ElidedLabel, Notice, size_text
+from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
 from inspector.gui.position import Position
 from inspector.gui.statistics_panel import StatisticsPanel
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tree_text import bytes_text
 from inspector.gui.value_grid import ValueGrid, plane_values
 from inspector.values.arrays import ArraySource
 from inspector.values.reading import StoredTensor
@@ -256,7 +257,7 @@ def facts(entry: TensorEntry) -> str:
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
         parts.insert(0, entry.kind.replace("_", " "))
-    parts.append(size_text(entry.nbytes))
+    parts.append(bytes_text(entry.nbytes))
     if entry.device != "cpu":
         parts.append(f"saved from {entry.device}")
     if entry.requires_grad:
