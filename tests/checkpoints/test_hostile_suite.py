@@ -437,3 +437,39 @@ def test_a_magic_number_that_is_computed(tmp_path: Path) -> None:
     parts = [Call(eval, "0x1950A86A20F9469CFC6C"), 1001, {"little_endian": True}, harm, []]
     path.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
     assert_named(path)
+
+
+# Geometry
+
+
+@pytest.mark.parametrize("index", [2**62, -1, 10**6])
+def test_sparse_indices_out_of_range_are_only_numbers(tmp_path: Path, index: int) -> None:
+    """``to_dense`` of them ends the process; here they are listed and read as they are."""
+    path = tmp_path / "a.pt"
+    indices = torch.tensor([[index]])
+    tensor = torch.sparse_coo_tensor(indices, torch.ones(1), (3,), check_invariants=False)
+    torch.save({"s": tensor}, path)
+    checkpoint = checked(path)
+    assert checkpoint is not None
+    (entry,) = checkpoint.entries
+    assert (entry.kind, entry.shape, entry.problem) == ("sparse_coo", (3,), "")
+
+
+def test_a_terabyte_of_one_element_is_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save({"w": torch.ones(1).expand(10**6, 10**6)}, path)
+    checkpoint = checked(path)
+    assert checkpoint is not None
+    assert (checkpoint.entries[0].shape, checkpoint.entries[0].problem) == ((10**6, 10**6), "")
+
+
+def test_views_of_a_storage_that_is_enlarged_by_a_claim(tmp_path: Path) -> None:
+    """A lying count and a view beyond the member's end, with another member behind it."""
+    data = P2 + b"}(" + made.text("lie")
+    data += made.tensor("0", count=b"K\x64", offset=b"K\x02", shape=b"K\x0a\x85")
+    data += made.text("truth") + made.tensor("1") + b"u."
+    checkpoint = checked(made.archive(tmp_path / "a.pt", data, s0=bytes(8), s1=b"\xff" * 8))
+    assert checkpoint is not None
+    lie, truth = checkpoint.entries
+    assert "of which the file has 8" in lie.problem
+    assert not truth.problem
