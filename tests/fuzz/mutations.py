@@ -140,7 +140,13 @@ def _structured(data: bytes) -> Callable[[Random, bytes, int], bytes] | None:
 
 
 def _place(rng: Random, data: bytes) -> int:
-    return rng.randrange(len(data) + 1)
+    """Mostly near bytes that are not 0: what is padded says nothing by its padding."""
+    place = rng.randrange(len(data) + 1)
+    for _ in range(6):
+        if any(data[place : place + 8]):
+            break
+        place = rng.randrange(len(data) + 1)
+    return place
 
 
 def _run(rng: Random, data: bytes) -> tuple[int, int]:
@@ -171,6 +177,22 @@ def _number(rng: Random, data: bytes) -> bytes:
         value = int.from_bytes(data[at : at + width], order) + rng.randint(-8, 8)
     raw = (value % (1 << (8 * width))).to_bytes(width, order)
     return data[:at] + raw + data[at + width :]
+
+
+def _pointer(rng: Random, data: bytes) -> bytes:
+    """Replace what may be an offset by another one: what follows it may go in rings."""
+    width = rng.choice((4, 8, 8))
+    found = []
+    for _ in range(64):
+        at = rng.randrange(max(1, len(data) - width))
+        value = int.from_bytes(data[at : at + width], "little")
+        if 0 < value <= len(data):
+            found.append((at, value))
+    if len(found) < 2:
+        return _number(rng, data)
+    (at, _), (_, value) = rng.sample(found, 2)
+    value += rng.choice((0, 0, 0, 1, -1, 8, 1 << 40))
+    return data[:at] + (value % (1 << (8 * width))).to_bytes(width, "little") + data[at + width :]
 
 
 def _token(rng: Random, data: bytes) -> bytes:
@@ -223,7 +245,7 @@ def _spliced(rng: Random, data: bytes, other: bytes) -> bytes:
 
 
 _BLIND: Final[tuple[Mutator, ...]] = (
-    *(_flip, _set, _set, _number, _number, _number, _token, _delete, _duplicate, _move),
+    *(_flip, _set, _set, _number, _number, _number, _pointer, _token, _delete, _duplicate, _move),
     *(_truncate, _append, _digits),
 )
 

@@ -16,7 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -303,27 +303,73 @@ def _onnx(external: bool) -> Writer:
     return write
 
 
-def _hdf5(libver: str) -> Writer:
+def _hdf5(fill: Callable[[Any], None], libver: str = "earliest") -> Writer:
     def write(folder: Path) -> Path:
         import h5py
 
         path = folder / "model.h5"
-        values = np.arange(24, dtype=np.float32).reshape(4, 6)
         with h5py.File(path, "w", libver=libver) as file:
-            file.attrs["keras_version"] = "2.9"
-            file.attrs["names"] = np.array([b"one", b"two"])
-            group = file.create_group("model_weights/dense")
-            group.create_dataset("kernel", data=values)
-            group.create_dataset("bias", data=values[0].astype(">f2"))
-            group.create_dataset("packed", data=values, chunks=(2, 3), compression="gzip")
-            group.create_dataset("shuffled", data=values, chunks=(2, 6), shuffle=True)
-            group.create_dataset("checked", data=values, chunks=(4, 6), fletcher32=True)
-            group.create_dataset("scalar", data=3)
-            group.create_dataset("text", data="words")
-            group["same"] = group["kernel"]
+            fill(file)
         return path
 
     return write
+
+
+def _keras(file: Any) -> None:
+    file.attrs["keras_version"] = "2.9"
+    file.attrs["layer_names"] = np.array([b"dense", b"other"])
+    group = file.create_group("model_weights/dense")
+    group.create_dataset("kernel", data=np.arange(6, dtype=np.float32).reshape(2, 3))
+    group.create_dataset("bias", data=np.ones(3, ">f2"))
+    group["same"] = group["kernel"]
+
+
+def _chunked(file: Any) -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    file.create_dataset("packed", data=values, chunks=(2, 3), compression="gzip")
+    file.create_dataset("shuffled", data=values, chunks=(2, 6), shuffle=True, fletcher32=True)
+    file.create_dataset("one", data=values, chunks=(4, 6))
+    file.create_dataset("grows", data=values, chunks=(2, 6), maxshape=(None, 6))
+    file.create_dataset("grows both ways", data=values, chunks=(2, 3), maxshape=(None, None))
+    file.create_dataset("absent", shape=(4, 6), chunks=(2, 3), dtype="i2", fillvalue=7)
+
+
+def _types(file: Any) -> None:
+    import h5py
+
+    file.create_dataset("scalar", data=3)
+    file.create_dataset("nothing", data=h5py.Empty("f4"))
+    file.create_dataset("text", data="words")
+    file.create_dataset("texts", data=["a", "bc"], dtype=h5py.string_dtype())
+    file.create_dataset("fixed", data=np.array([b"a", b"bc"]))
+    file.create_dataset("pairs", data=np.zeros(2, [("a", "f4"), ("b", "i2", (2,))]))
+    file.create_dataset("complex", data=np.ones(2, np.complex64))
+    file.create_dataset("flags", data=np.array([True, False]))
+    file.create_dataset("named", data=1, dtype=h5py.enum_dtype({"A": 0, "B": 1}, "i1"))
+    file.create_dataset("opaque", data=np.frombuffer(b"ab", "V1"))
+    file["type"] = np.dtype("f4")
+    file.attrs["reference"] = file["scalar"].ref
+
+
+def _links(file: Any) -> None:
+    import h5py
+
+    file.create_dataset("w", data=np.ones(2))
+    file["soft"] = h5py.SoftLink("/w")
+    file["loop"] = h5py.SoftLink("/loop")
+    file["outside"] = h5py.ExternalLink("../other.h5", "/w")
+    file.create_group("ring")["up"] = file["/"]
+    layout = h5py.VirtualLayout(shape=(2,), dtype="f8")
+    layout[:] = h5py.VirtualSource("../other.h5", "w", shape=(2,))
+    file.create_virtual_dataset("virtual", layout)
+    file.create_dataset("raw", shape=(2,), dtype="f8", external=[("/etc/hostname", 0, 16)])
+
+
+def _many(file: Any) -> None:
+    group = file.create_group("group", track_order=True)
+    for number in range(20):
+        group.create_dataset(f"a name of some length {number}", data=np.ones(1, np.int8))
+        file.attrs[f"attribute {number}"] = number
 
 
 def _pickled(protocol: int) -> Writer:
@@ -378,7 +424,11 @@ SEEDS: Final[dict[str, tuple[Writer, ...]]] = {
     ),
     "npz": (_npz(np.savez), _npz(np.savez_compressed)),
     "onnx": (_onnx(False), _onnx(True)),
-    "hdf5": (_hdf5("earliest"), _hdf5("latest")),
+    "hdf5": tuple(
+        _hdf5(fill, libver)
+        for fill in (_keras, _chunked, _types, _links, _many)
+        for libver in ("earliest", "latest")
+    ),
     "pickle": tuple(_pickled(protocol) for protocol in range(6)),
     "joblib": (_joblib(0), _joblib(3), _joblib(("gzip", 3)), _joblib(("bz2", 3))),
     "shards": (_shards,),
