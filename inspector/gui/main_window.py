@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -78,6 +78,7 @@ class MainWindow(QMainWindow):
         self._pending: Choice | None = None
         self._exporter: Exporter | None = None
         self._page: TensorPage | None = None
+        self._steps: Iterator[TensorPage | None] | None = None
         icon = QIcon(str(resource_path("icon.svg")))
         self.setWindowIcon(icon)
         self.setAcceptDrops(True)
@@ -180,6 +181,11 @@ class MainWindow(QMainWindow):
         return self._page
 
     @property
+    def exporter(self) -> Exporter | None:
+        """What writes tensors to files; None until the first one was chosen."""
+        return self._exporter
+
+    @property
     def read_out(self) -> str:
         """What the status bar says of the value under the mouse, or of the last action."""
         return self._read_out.text()
@@ -217,8 +223,9 @@ class MainWindow(QMainWindow):
             ),
         )
 
-    def _opened(self, file: OpenFile, checkpoint: Checkpoint) -> None:
-        self._replace(replace(file, checkpoint=checkpoint))
+    def _opened(self, file: OpenFile, found: tuple[Checkpoint, str | None]) -> None:
+        checkpoint, first = found
+        self._replace(replace(file, checkpoint=checkpoint, first=first))
 
     def _replace(self, file: OpenFile) -> None:
         """Put a file that was read, or was not readable, in the place of itself."""
@@ -236,13 +243,7 @@ class MainWindow(QMainWindow):
 
     def _select_first(self, file: OpenFile) -> None:
         """Choose what a user wants to see first: a tensor, or what is wrong."""
-        name = self._wanted.pop(file.number, None)
-        checkpoint = file.checkpoint
-        if name is None and checkpoint is not None:
-            alarming = any(finding.severity != "note" for finding in checkpoint.findings)
-            if not alarming:
-                name = _first_worth_seeing(checkpoint)
-        self.tree.select(file.number, name)
+        self.tree.select(file.number, self._wanted.pop(file.number, file.first))
 
     def reload(self, file: OpenFile) -> None:
         """Read a file again, keeping what is chosen by name."""
@@ -352,26 +353,41 @@ class MainWindow(QMainWindow):
         )
 
     def _build_page(self) -> None:
-        if self._page is not None:
-            return
-        from inspector.gui.exporting import Exporter
-        from inspector.gui.tensor_page import TensorPage
+        if self._page is None and self._steps is None:
+            from inspector.gui.tensor_page import build_in_steps
 
-        self._page = TensorPage(self.runner)
+            self._steps = build_in_steps(self.runner, self)
+            self._next_step()
+
+    def _next_step(self) -> None:
+        """Go on building the page, a little in each turn of the event loop."""
+        if self._steps is None:
+            return
+        page = next(self._steps)
+        if page is None:
+            QTimer.singleShot(0, self, self._next_step)
+        else:
+            self._steps = None
+            self._take_page(page)
+
+    def _take_page(self, page: TensorPage) -> None:
+        from inspector.gui.exporting import Exporter
+
+        self._page = page
         self._exporter = Exporter(self.runner, self)
-        self.pages.addWidget(self._page)
-        self._page.read_out.connect(self._read_out.setText)
-        self._page.message.connect(self._tell)
-        self._page.export_requested.connect(self.export)
+        self.pages.addWidget(page)
+        page.read_out.connect(self._read_out.setText)
+        page.message.connect(self._tell)
+        page.export_requested.connect(self.export)
         self._exporter.message.connect(self._tell)
-        self._exporter.failed.connect(self._page.show_error)
+        self._exporter.failed.connect(page.show_error)
         if self._settings is not None:
             states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
             if all(isinstance(state, QByteArray) for state in states):
-                self._page.restore_splitters(*states)
+                page.restore_splitters(*states)
         if self._pending is not None:
-            self._page.show_choice(self._pending)
-            self.pages.setCurrentWidget(self._page)
+            page.show_choice(self._pending)
+            self.pages.setCurrentWidget(page)
             self._pending = None
 
     def _tell(self, text: str) -> None:
@@ -478,6 +494,7 @@ class MainWindow(QMainWindow):
                     ("views", "upper"), self._page.save_splitters(), strict=True
                 ):
                     self._settings.setValue(f"splitter/{name}", state)
+        self._steps = None
         self.runner.close()
         for file in self._files:
             if file.checkpoint is not None:
@@ -510,13 +527,14 @@ def _action(
     return action
 
 
-def _open(path: Path, task: Task) -> Checkpoint:
+def _open(path: Path, task: Task) -> tuple[Checkpoint, str | None]:
+    """A checkpoint, and the name of the tensor to show first."""
     checkpoint = open_checkpoint(path, check=task.check)
     if len(checkpoint.entries) > _MANY_ENTRIES:
         # A full collection looks at every object and stops every thread: 0.1 s for 100,000
         # entries, and they are not going to be garbage while the file is open.
         gc.freeze()
-    return checkpoint
+    return checkpoint, _first_worth_seeing(checkpoint)
 
 
 def _import_views(_: Task) -> None:
@@ -526,7 +544,12 @@ def _import_views(_: Task) -> None:
 
 
 def _first_worth_seeing(checkpoint: Checkpoint) -> str | None:
-    """The first tensor with at least two axes, or else the first at all."""
+    """The first tensor with at least two axes, or else the first at all.
+
+    None where the page about the file has something more urgent to say.
+    """
+    if any(finding.severity != "note" for finding in checkpoint.findings):
+        return None
     for entry in checkpoint.entries:
         if len(entry.shape) > 1 and entry.storage is not None and entry.numel:
             return entry.name

@@ -21,12 +21,15 @@ class OpenFile:
         None while it is being read and when it could not be read.
     error
         Why it could not be read.
+    first
+        The tensor to choose where the user chose none; None for the file itself.
     """
 
     number: int
     path: Path
     checkpoint: Checkpoint | None = None
     error: InspectorError | None = None
+    first: str | None = None
 
     @property
     def is_loading(self) -> bool:
