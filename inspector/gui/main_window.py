@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -30,15 +30,18 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QSplitter,
     QStackedWidget,
+    QVBoxLayout,
     QWidget,
 )
 
 from inspector import __version__
 from inspector.checkpoints import Checkpoint, open_checkpoint
+from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.file_page import FilePage
+from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
@@ -75,6 +78,7 @@ class MainWindow(QMainWindow):
         self._files: list[OpenFile] = []
         self._number = 0
         self._wanted: dict[int, str] = {}
+        self._changes: dict[int, str] = {}
         self._pending: Choice | None = None
         self._exporter: Exporter | None = None
         self._page: TensorPage | None = None
@@ -91,7 +95,15 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.addWidget(self.tree)
-        self._splitter.addWidget(self.pages)
+        self.change_bar = ChangeBar()
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.change_bar)
+        column.addWidget(self.pages, 1)
+        self._splitter.addWidget(right)
+        self.watch = FileWatch(self.runner, lambda: self.files, self)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setSizes([330, 950])
@@ -114,6 +126,8 @@ class MainWindow(QMainWindow):
         for page in (self.tree, self.file_page):
             page.close_requested.connect(self.close_file)
             page.reload_requested.connect(self.reload)
+        self.change_bar.reload_requested.connect(self.reload)
+        self.watch.noticed.connect(self._take_changes)
         self.welcome.open_requested.connect(self.ask_for_files)
         self.welcome.sample_requested.connect(self.open_sample)
 
@@ -223,9 +237,11 @@ class MainWindow(QMainWindow):
             ),
         )
 
-    def _opened(self, file: OpenFile, found: tuple[Checkpoint, str | None]) -> None:
-        checkpoint, first = found
-        self._replace(replace(file, checkpoint=checkpoint, first=first))
+    def _opened(self, file: OpenFile, found: _Opened) -> None:
+        self._changes.pop(file.number, None)
+        self._replace(
+            replace(file, checkpoint=found.checkpoint, first=found.first, marks=found.marks)
+        )
 
     def _replace(self, file: OpenFile) -> None:
         """Put a file that was read, or was not readable, in the place of itself."""
@@ -244,6 +260,17 @@ class MainWindow(QMainWindow):
     def _select_first(self, file: OpenFile) -> None:
         """Choose what a user wants to see first: a tensor, or what is wrong."""
         self.tree.select(file.number, self._wanted.pop(file.number, file.first))
+
+    def _take_changes(self, changes: dict[int, str]) -> None:
+        self._changes = changes
+        self._show_change()
+
+    def _show_change(self) -> None:
+        """Say above the page what has become of the chosen file."""
+        choice = self.tree.choice if self._files else None
+        file = choice.file if choice is not None else None
+        change = self._changes.get(file.number, "") if file is not None else ""
+        self.change_bar.show_change(file, change)
 
     def reload(self, file: OpenFile) -> None:
         """Read a file again, keeping what is chosen by name."""
@@ -306,6 +333,7 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentWidget(self.welcome)
         self.setWindowTitle(TITLE)
         self._read_out.clear()
+        self._show_change()
         self._update_actions()
 
     def _show_files(self) -> None:
@@ -320,6 +348,7 @@ class MainWindow(QMainWindow):
         self._update_actions()
 
     def _choose(self, choice: Choice | None) -> None:
+        self._show_change()
         if choice is None or not self._files:
             return
         name = display_text(choice.file.path.name)
@@ -527,14 +556,25 @@ def _action(
     return action
 
 
-def _open(path: Path, task: Task) -> tuple[Checkpoint, str | None]:
-    """A checkpoint, and the name of the tensor to show first."""
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a worker hands over of a file."""
+
+    checkpoint: Checkpoint
+    first: str | None
+    marks: Mapping[Path, FileMark]
+
+
+def _open(path: Path, task: Task) -> _Opened:
+    """Read a file: a checkpoint, the tensor to show first, and what the file was like before."""
+    before = mark_file(path)
     checkpoint = open_checkpoint(path, check=task.check)
     if len(checkpoint.entries) > _MANY_ENTRIES:
         # A full collection looks at every object and stops every thread: 0.1 s for 100,000
         # entries, and they are not going to be garbage while the file is open.
         gc.freeze()
-    return checkpoint, _first_worth_seeing(checkpoint)
+    marks = {} if before is None else {path: before}
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
 
 
 def _import_views(_: Task) -> None:
