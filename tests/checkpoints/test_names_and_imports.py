@@ -250,3 +250,15 @@ def test_the_module_of_a_file_is_not_imported(tmp_path: Path) -> None:
     path = made.archive(tmp_path / "a.pt", b"\x80\x02cantigravity\nfly\n)R.")
     open_checkpoint(path)
     assert "antigravity" not in sys.modules
+
+
+def test_errors_are_safe_to_show_whatever_they_name(tmp_path: Path) -> None:
+    error = InspectorError("a\x1b[31m\n\u202eb", where="\x00" * 10**6, advice="\ud800")
+    assert str(error).isprintable()
+    assert error.message == "a\\u001b[31m\\u000a\\u202eb"
+    assert len(str(error)) < 20_000
+    path = made.archive(tmp_path / "a.pt", b"\x80\x02N.")
+    path.write_bytes(path.read_bytes().replace(b"archive/data.pkl", b"archive\x1bdata.pkl", 1))
+    with pytest.raises(InspectorError) as caught:
+        open_checkpoint(path)
+    assert str(caught.value).isprintable()
