@@ -130,6 +130,42 @@ def measure_listing(folder: Path, times: int, *, quick: bool) -> None:
     large.unlink()
 
 
+def measure_huge(folder: Path, times: int) -> None:
+    """Files of any size, beside small ones with as many tensors. They are holes, mostly."""
+    count = 200
+
+    def listed(path: Path) -> float:
+        taken = best(lambda: open_checkpoint(path).close(), max(times, 5))
+        path.unlink()
+        return taken
+
+    huge, small = folder / "huge.pt", folder / "small.pt"
+    with torch.serialization.skip_data():
+        torch.save({f"l{n}.w": torch.empty(1024, 8192) for n in range(count)}, huge)
+    torch.save({f"l{n}.w": torch.empty(8, 8) for n in range(count)}, small)
+    size = f"{huge.stat().st_size / 1e9:.1f} GB"
+    ours, reference = listed(huge), listed(small)
+    row(f"listing {count} tensors in {size} of torch zip / a small file", ours, reference, "1")
+    for path, rows in ((huge, 1 << 17), (small, 8)):
+        each = rows * 1024 * 4
+        header = json.dumps(
+            {
+                f"l{n}.w": {
+                    "dtype": "F32",
+                    "shape": [rows, 1024],
+                    "data_offsets": [n * each, (n + 1) * each],
+                }
+                for n in range(count)
+            }
+        ).encode()
+        with path.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.truncate(8 + len(header) + count * each)
+    size = f"{huge.stat().st_size / 1e9:.0f} GB"
+    ours, reference = listed(huge), listed(small)
+    row(f"listing {count} tensors in {size} of safetensors / a small file", ours, reference, "1")
+
+
 def measure_values(folder: Path, times: int, side: int) -> None:
     """From a file to an array."""
     path = folder / "values.pt"
@@ -254,6 +290,7 @@ def measure(folder: Path, *, quick: bool) -> None:
     measure_start(folder, times)
     measure_heartbeat(folder, times, quick=quick)
     measure_listing(folder, times, quick=quick)
+    measure_huge(folder, times)
     measure_values(folder, times, side)
     measure_export(folder, times, side)
     measure_analysis(folder, times, side)
