@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from inspector.checkpoints import import_lists as lists
-from inspector.checkpoints.model import Finding
+from inspector.checkpoints.model import Finding, Import, Severity
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import GlobalNode
 
@@ -20,6 +20,9 @@ _MAX_PARTS: Final = 8
 
 #: Names in one finding, at most.
 _MAX_NAMES: Final = 20
+#: Names in the account, at most.
+_MAX_LISTED: Final = 1000
+_ORDER: Final = ("danger", "warning", "note", "ordinary")
 #: Findings about single names, at most.
 _MAX_FINDINGS: Final = 50
 
@@ -73,7 +76,23 @@ def judge_imports(asked_for: Sequence[GlobalNode], member: str) -> list[Finding]
     return findings
 
 
-def _severity(node: GlobalNode) -> str:
+def list_imports(asked_for: Sequence[GlobalNode], member: str) -> list[Import]:
+    """The plain account of what a pickle asks to import, the surprising first.
+
+    Parameters
+    ----------
+    member
+        Where the pickle is, for `Import.where`.
+    """
+    found = [
+        Import(node.qualified, _severity(node) or "ordinary", member)
+        for node in asked_for[:_MAX_LISTED]
+    ]
+    found.sort(key=lambda item: _ORDER.index(item.judgement))
+    return found
+
+
+def _severity(node: GlobalNode) -> Severity | Literal[""]:
     """``danger``, ``warning``, ``note``, or nothing for what tensors are made of."""
     module, name, qualified = node.module, node.name, node.qualified
     if module in lists.BUILTINS:
@@ -106,7 +125,7 @@ def _severity(node: GlobalNode) -> str:
     return "note"
 
 
-def _builtin(name: str) -> str:
+def _builtin(name: str) -> Severity | Literal[""]:
     if name in lists.BUILTIN_TYPES:
         return ""
     if name in lists.BUILTIN_DOUBTFUL:
@@ -116,7 +135,7 @@ def _builtin(name: str) -> str:
     return "danger"
 
 
-def _plain(qualified: str, name: str) -> str:
+def _plain(qualified: str, name: str) -> Severity:
     """The judgement on a name in one of the plain modules: not on what is hidden in it."""
     if qualified in lists.PLAIN_PRIVATE:
         return "note"

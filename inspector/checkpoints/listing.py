@@ -30,6 +30,10 @@ def to_json(checkpoint: Checkpoint) -> dict[str, Any]:
             {"severity": finding.severity, "message": finding.message, "where": finding.where}
             for finding in checkpoint.findings
         ],
+        "imports": [
+            {"name": item.name, "judgement": item.judgement, "where": item.where}
+            for item in checkpoint.imports
+        ],
         "values": [
             {"name": value.name, "type": value.type_name, "text": value.text}
             for value in checkpoint.values
@@ -52,6 +56,11 @@ def to_text(checkpoint: Checkpoint) -> Iterator[str]:
         yield "Values"
         for value in checkpoint.values:
             yield f"  {display_text(value.name, _MAX_NAME)} = {value.text}  ({value.type_name})"
+    if checkpoint.imports:
+        yield ""
+        yield "Asks to import (nothing was imported)"
+        for item in checkpoint.imports:
+            yield f"  {item.judgement}: {display_text(item.name, 200)}"
     if checkpoint.findings:
         yield ""
         yield "Findings"

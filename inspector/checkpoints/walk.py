@@ -120,17 +120,35 @@ class Walk:
         """
         self._rebuilders.append(rebuilder)
         self._again += nodes + 1000
-        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
-        name = ""
-        for position, part in enumerate(path):
-            name = join_name(name, part, first=position == 0)
-        self._frames = [_Frame(_ROOT, name, path, False, iter([(None, root)]))]
+        self.allow(size)
+        self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]))]
         try:
             while self._frames:
                 self._advance(self._frames[-1])
         except _AllowanceSpentError:
             self._spent = True
         self._active.clear()
+
+    def allow(self, size: int) -> None:
+        """Let the list grow by what ``size`` bytes of description are worth."""
+        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
+
+    def insert(self, path: Path, make: Callable[[str, Path], TensorEntry]) -> None:
+        """List a tensor that no pickle describes.
+
+        Parameters
+        ----------
+        make
+            Makes the entry, given its name and ``path``.
+        """
+        name = _joined(path)
+        self._allowance -= len(name) + 8 * len(path) + _ENTRY_COST
+        if self._allowance < 0:
+            self._spent = True
+            return
+        self.entries.append(make(self._names.unique(name), path))
+        if len(self.entries) % _ROUND == 0:
+            self._check()
 
     def findings(self) -> list[Finding]:
         """What was noticed, once the walks are over."""
@@ -304,6 +322,13 @@ class Walk:
         self.values.append(ValueEntry(self._names.unique(name), path, kind, text))
         if len(self.values) % _ROUND == 0:
             self._check()
+
+
+def _joined(path: Path) -> str:
+    name = ""
+    for position, part in enumerate(path):
+        name = join_name(name, part, first=position == 0)
+    return name
 
 
 def tensor_problems(entries: Sequence[TensorEntry]) -> list[Finding]:
