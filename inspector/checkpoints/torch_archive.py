@@ -32,8 +32,8 @@ _NOTES: Final = (
 _MAX_NOTE: Final = 256
 
 #: A deflated pickle or text may inflate to this, and to so many times its size: a pickle of
-#: tensors deflates to a tenth.
-_INFLATED: Final = 8 << 20
+#: tensors deflates to a tenth. Each byte of it may become a list of 80 bytes in memory.
+_INFLATED: Final = 1 << 20
 _MAX_RATIO: Final = 40
 
 #: A description in JSON takes about ten times its bytes in memory.
@@ -41,6 +41,42 @@ MAX_JSON: Final = 64 << 20
 
 #: Names that several members have, in one finding, at most.
 _MAX_NAMES: Final = 10
+
+
+class Budget:
+    """What the members of a file may inflate to that are read as a whole, all of them together.
+
+    An archive may refer to one member a thousand times, and to thousands that deflate well.
+
+    Parameters
+    ----------
+    size
+        The file's bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = _INFLATED + _MAX_RATIO * size
+
+    def spend(self, member: ZipMember) -> None:
+        """Account for a member that is going to be read.
+
+        Raises
+        ------
+        CheckpointError
+            If it would inflate to what no such member has, or all of them have had too much.
+        """
+        allowed = max(member.compressed, _INFLATED + _MAX_RATIO * member.compressed)
+        if member.size > allowed:
+            raise CheckpointError(
+                f"{display_text(member.name)} would inflate from {member.compressed:,} to "
+                f"{member.size:,} bytes, as only files do that are made to fill the memory.",
+                where=display_text(member.name),
+            )
+        self._left -= member.size
+        if self._left < 0:
+            raise CheckpointError(
+                "It was not read: what the archive refers to is many times as large as the archive."
+            )
 
 
 class TorchArchive:
@@ -57,9 +93,13 @@ class TorchArchive:
     missing
         Why a storage that is not there is not, as the end of a sentence about it; empty if the
         file gives no reason.
+    budget
+        That of the archive around this one, if there is one.
 
     Attributes
     ----------
+    budget
+        For members that are read as a whole.
     protocol
         Of the pickle that was read last.
     findings
@@ -73,8 +113,10 @@ class TorchArchive:
         check: Callable[[], None],
         *,
         missing: str = "",
+        budget: Budget | None = None,
     ) -> None:
         self.directory: Final = directory
+        self.budget: Final = budget or Budget(directory.source.size)
         self.root: Final = root
         self.protocol = 0
         self.findings: Final[list[Finding]] = []
@@ -128,13 +170,7 @@ class TorchArchive:
             If it can not be read, or would inflate to what no such member has.
         """
         member = self.directory.members[self.root + name]
-        allowed = max(member.compressed, _INFLATED + _MAX_RATIO * member.compressed)
-        if member.size > allowed:
-            raise CheckpointError(
-                f"{display_text(name)} would inflate from {member.compressed:,} to "
-                f"{member.size:,} bytes, as only files do that are made to fill the memory.",
-                where=display_text(member.name),
-            )
+        self.budget.spend(member)
         data = self.source(member).read(0, member.size)
         self._check()
         return data

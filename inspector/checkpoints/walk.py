@@ -49,6 +49,9 @@ _ALLOWANCE: Final = 16 << 20
 _ALLOWANCE_PER_BYTE: Final = 16
 _ENTRY_COST: Final = 500
 
+#: Values that may be listed again: so many, and as many as the pickles have opcodes.
+_AGAIN: Final = 1000
+
 #: In place of the identity of what the root lies in.
 _ROOT: Final = 0
 
@@ -96,8 +99,8 @@ class Walk:
         #: The containers and tensors that were met, with how much it takes to list them again.
         self._seen: Final[dict[int, int]] = {}
         self._active: Final[set[int]] = set()
-        self._again = 0
-        self._allowance = 0
+        self._again = _AGAIN
+        self._allowance = _ALLOWANCE
         self._hidden_values = 0
         self._not_again = 0
         self._too_deep = 0
@@ -119,7 +122,7 @@ class Walk:
             gets one.
         """
         self._rebuilders.append(rebuilder)
-        self._again += nodes + 1000
+        self._again += nodes
         self.allow(size)
         self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]))]
         try:
@@ -131,7 +134,7 @@ class Walk:
 
     def allow(self, size: int) -> None:
         """Let the list grow by what ``size`` bytes of description are worth."""
-        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
+        self._allowance += _ALLOWANCE_PER_BYTE * size
 
     def insert(self, path: Path, make: Callable[[str, Path], TensorEntry]) -> None:
         """List a tensor that no pickle describes.

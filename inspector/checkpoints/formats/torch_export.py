@@ -271,9 +271,12 @@ class _Reader:
         source = self._archive.source(member)
         if source.size < 4 or source.read(0, 4) != LOCAL_SIGNATURE:
             raise CheckpointError("It is no torch zip, and was not looked at.")
+        # Its directory, too, is read as a whole.
+        budget = self._archive.budget
+        budget.spend(member)
         directory = ZipDirectory(source)
         root = first_root(directory)
-        inner = TorchArchive(directory, root, self._check)
+        inner = TorchArchive(directory, root, self._check, budget=budget)
         inner.notes()
         pickle = inner.pickle("data.pkl")
         walk_pickle(self.walk, pickle, inner.rebuilder("data"), place)
