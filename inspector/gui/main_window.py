@@ -83,6 +83,9 @@ class MainWindow(QMainWindow):
         self._exporter: Exporter | None = None
         self._page: TensorPage | None = None
         self._steps: Iterator[TensorPage | None] | None = None
+        # Not `singleShot(0, ...)`, whose call would come in the same turn.
+        self._turn = QTimer(self, singleShot=True, interval=1)
+        self._turn.timeout.connect(self._next_step)
         icon = QIcon(str(resource_path("icon.svg")))
         self.setWindowIcon(icon)
         self.setAcceptDrops(True)
@@ -394,7 +397,7 @@ class MainWindow(QMainWindow):
             return
         page = next(self._steps)
         if page is None:
-            QTimer.singleShot(0, self, self._next_step)
+            self._turn.start()
         else:
             self._steps = None
             self._take_page(page)
