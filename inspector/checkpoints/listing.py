@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from inspector.checkpoints.model import Checkpoint, Storage, TensorEntry
+from inspector.checkpoints.model import Checkpoint, Import, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
 
 #: Other names that are given for one storage, at most.
 _MAX_SHARED: Final = 16
+
+#: Names that are given of what a file asks to import, for each judgement, at most.
+_MAX_IMPORTS: Final = 40
 
 #: Characters of the widest column of names.
 _MAX_NAME: Final = 72
@@ -59,8 +62,7 @@ def to_text(checkpoint: Checkpoint) -> Iterator[str]:
     if checkpoint.imports:
         yield ""
         yield "Asks to import (nothing was imported)"
-        for item in checkpoint.imports:
-            yield f"  {item.judgement}: {display_text(item.name, 200)}"
+        yield from _imports(checkpoint.imports)
     if checkpoint.findings:
         yield ""
         yield "Findings"
@@ -141,6 +143,17 @@ def _remarks(entry: TensorEntry) -> str:
     if entry.problem:
         remarks.append(entry.problem)
     return ", ".join(remarks)
+
+
+def _imports(imports: Sequence[Import]) -> Iterator[str]:
+    """A line for each judgement."""
+    by_judgement: dict[str, list[str]] = {}
+    for item in imports:
+        by_judgement.setdefault(item.judgement, []).append(display_text(item.name, 200))
+    for judgement, names in by_judgement.items():
+        rest = len(names) - _MAX_IMPORTS
+        more = f" and {rest:,} more" if rest > 0 else ""
+        yield f"  {judgement}: {', '.join(names[:_MAX_IMPORTS])}{more}"
 
 
 def _totals(checkpoint: Checkpoint) -> Iterator[str]:

@@ -21,10 +21,11 @@ from inspector.checkpoints.containers import (
     plain_length,
 )
 from inspector.checkpoints.describe import SCALARS, describe, type_name
-from inspector.checkpoints.model import Finding, PathPart, TensorEntry, ValueEntry
+from inspector.checkpoints.imports import judge_imports, list_imports
+from inspector.checkpoints.model import Finding, Import, PathPart, TensorEntry, ValueEntry
 from inspector.checkpoints.naming import Names, display_text, join_name
 from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
-from inspector.checkpoints.pickle_nodes import ObjectNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.rebuild import (
     Builder,
     Path,
@@ -91,6 +92,7 @@ class Walk:
     def __init__(self, check: Callable[[], None]) -> None:
         self.entries: Final[list[TensorEntry]] = []
         self.values: Final[list[ValueEntry]] = []
+        self.imports: Final[list[Import]] = []
         self._rebuilders: Final[list[Rebuilder]] = []
         self._numpy: Final = NumpyReader()
         self._check: Final = check
@@ -152,6 +154,17 @@ class Walk:
         self.entries.append(make(self._names.unique(name), path))
         if len(self.entries) % _ROUND == 0:
             self._check()
+
+    def judge(self, asked_for: Sequence[GlobalNode], member: str) -> list[Finding]:
+        """Take down what a pickle asks to import, and what is surprising about it.
+
+        Parameters
+        ----------
+        member
+            Where the pickle is.
+        """
+        self.imports.extend(list_imports(asked_for, member))
+        return judge_imports(asked_for, member)
 
     def findings(self) -> list[Finding]:
         """What was noticed, once the walks are over."""

@@ -35,7 +35,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector import __version__
-from inspector.checkpoints import Checkpoint, open_checkpoint
+from inspector.checkpoints import SUFFIXES, Checkpoint, open_checkpoint
 from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
@@ -83,6 +83,9 @@ class MainWindow(QMainWindow):
         self._exporter: Exporter | None = None
         self._page: TensorPage | None = None
         self._steps: Iterator[TensorPage | None] | None = None
+        # Not `singleShot(0, ...)`, whose call would come in the same turn.
+        self._turn = QTimer(self, singleShot=True, interval=1)
+        self._turn.timeout.connect(self._next_step)
         icon = QIcon(str(resource_path("icon.svg")))
         self.setWindowIcon(icon)
         self.setAcceptDrops(True)
@@ -316,7 +319,7 @@ class MainWindow(QMainWindow):
         dialog = QFileDialog(self, "Open checkpoints")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters(
-            ["Checkpoints (*.pt *.pth *.ckpt *.bin *.safetensors)", "All files (*)"]
+            [f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})", "All files (*)"]
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
@@ -394,7 +397,7 @@ class MainWindow(QMainWindow):
             return
         page = next(self._steps)
         if page is None:
-            QTimer.singleShot(0, self, self._next_step)
+            self._turn.start()
         else:
             self._steps = None
             self._take_page(page)

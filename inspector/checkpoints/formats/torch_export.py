@@ -19,7 +19,6 @@ from typing import Final
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import integers, strided_problem
-from inspector.checkpoints.imports import judge_imports
 from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.rebuild import Path
@@ -113,6 +112,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         size=file.size,
         entries=reader.walk.entries,
         values=reader.walk.values,
+        imports=reader.walk.imports,
         metadata=metadata,
         findings=[*reader.findings, *archive.findings, *reader.walk.findings()],
         sources=(file,),
@@ -280,7 +280,7 @@ class _Reader:
         inner.notes()
         pickle = inner.pickle("data.pkl")
         walk_pickle(self.walk, pickle, inner.rebuilder("data"), place)
-        self.findings.extend(judge_imports(pickle.globals, display_text(name)))
+        self.findings.extend(self.walk.judge(pickle.globals, display_text(name)))
         self.findings.extend(inner.findings)
 
     def _compiled_weights(self, name: str, place: Path) -> None:

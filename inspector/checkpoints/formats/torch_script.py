@@ -17,7 +17,6 @@ from inspector.checkpoints.containers import Internal
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import MAX_DIMENSIONS, integers, strided_problem
-from inspector.checkpoints.imports import judge_imports
 from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode
@@ -103,7 +102,7 @@ def list_script(archive: TorchArchive, walk: Walk, metadata: dict[str, str]) -> 
         if quiet:
             pickle.value = Internal(pickle.value)
         walk_pickle(walk, pickle, archive.rebuilder(name), (name,))
-        findings += judge_imports(pickle.globals, f"{name}.pkl")
+        findings += walk.judge(pickle.globals, f"{name}.pkl")
     return findings + note_code(archive, metadata)
 
 
@@ -162,6 +161,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         size=file.size,
         entries=walk.entries,
         values=walk.values,
+        imports=walk.imports,
         metadata=metadata,
         findings=[*findings, *note_code(archive, metadata), *archive.findings, *walk.findings()],
         sources=(file,),
@@ -176,7 +176,7 @@ def _list_modules(
     values: list[object] = []
     if archive.member("attributes.pkl") is not None:
         pickle = archive.pickle("attributes.pkl")
-        findings += judge_imports(pickle.globals, "attributes.pkl")
+        findings += walk.judge(pickle.globals, "attributes.pkl")
         value = pickle.value
         values = list(value) if isinstance(value, list | tuple) else []
     plain = DictNode()

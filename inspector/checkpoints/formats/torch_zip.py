@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.formats.torch_script import is_script, list_script, script_format
-from inspector.checkpoints.imports import judge_imports
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 from inspector.checkpoints.torch_archive import TorchArchive, walk_pickle
@@ -74,7 +73,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     metadata["pickle protocol"] = str(archive.protocol)
     rebuilder = archive.rebuilder("data")
     walk_pickle(walk, main, rebuilder)
-    findings = judge_imports(main.globals, "data.pkl")
+    findings = walk.judge(main.globals, "data.pkl")
     script = is_script(archive)
     if script:
         findings += list_script(archive, walk, metadata)
@@ -87,6 +86,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         size=file.size,
         entries=walk.entries,
         values=walk.values,
+        imports=walk.imports,
         metadata=metadata,
         findings=[*findings, *archive.findings, *walk.findings()],
         sources=(file,),
