@@ -204,11 +204,6 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
             "Save its weights by torch.save or safetensors.",
         ),
         (
-            bool(names) and all(name.endswith(".npy") for name in names),
-            "is a NumPy archive (.npz), which this version does not read yet",
-            "",
-        ),
-        (
             "[Content_Types].xml" in members,
             "is an office document",
             "Choose a checkpoint instead.",
@@ -237,4 +232,4 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
     )
 
 
-_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npy")
