@@ -44,7 +44,7 @@ _ALIASES: Final = {
 }
 
 #: torch's dtype by NumPy's kind and width.
-_NUMPY_DTYPES: Final = {
+NUMPY_DTYPES: Final = {
     "b1": "bool",
     "i1": "int8",
     "i2": "int16",
@@ -116,7 +116,7 @@ def numpy_dtype(node: object) -> tuple[str, bool, str]:
         return "", False, "structured"
     word = first.lstrip("<>=|")
     big = (type(order) is str and order == ">") or first.startswith(">")
-    return _NUMPY_DTYPES.get(word, ""), big, word
+    return NUMPY_DTYPES.get(word, ""), big, word
 
 
 def view_bits(metadata: object) -> tuple[bool, bool]:

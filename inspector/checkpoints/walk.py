@@ -87,16 +87,18 @@ class Walk:
     ----------
     check
         Called now and then; may raise `Cancelled`.
+    names
+        Where names are shared with what else the file holds.
     """
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    def __init__(self, check: Callable[[], None], names: Names | None = None) -> None:
         self.entries: Final[list[TensorEntry]] = []
         self.values: Final[list[ValueEntry]] = []
         self.imports: Final[list[Import]] = []
         self._rebuilders: Final[list[Rebuilder]] = []
         self._numpy: Final = NumpyReader()
         self._check: Final = check
-        self._names: Final = Names()
+        self._names: Final = names or Names()
         self._frames: list[_Frame] = []
         #: The containers and tensors that were met, with how much it takes to list them again.
         self._seen: Final[dict[int, int]] = {}

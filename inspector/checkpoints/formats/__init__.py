@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import safetensors, torch_export, torch_script, torch_zip
+from inspector.checkpoints.formats import (
+    npy,
+    npz,
+    safetensors,
+    torch_export,
+    torch_script,
+    torch_zip,
+)
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -39,6 +46,7 @@ HEAD: Final = 4096
 _TORCH: Final = (".pt", ".pth", ".ckpt", ".bin")
 
 FORMATS: Final = (
+    Format("NumPy archive", npz.sniff, npz.open_file, (".npz",)),
     Format("torch.export archive", torch_export.sniff, torch_export.open_file, (".pt2",)),
     Format(
         "TorchScript of torch 1.1 to 1.3",
@@ -48,6 +56,7 @@ FORMATS: Final = (
     ),
     Format("torch zip", torch_zip.sniff, torch_zip.open_file, (*_TORCH, ".jit", ".ptl")),
     Format("safetensors", safetensors.sniff, safetensors.open_file, (".safetensors",)),
+    Format("NumPy array", npy.sniff, npy.open_file, (".npy",)),
     # The last: a file of another format may hold a zip archive too.
     Format("torch zip", torch_zip.sniff_behind_something, torch_zip.open_file, _TORCH),
 )

@@ -24,7 +24,7 @@ from inspector.checkpoints.zip_directory import (
 )
 
 #: What a zip archive that is none of torch's may hold.
-_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npy")
 
 #: Bytes at the end of a file in which the directory of an archive is looked for.
 _TAIL = 1 << 16
@@ -113,11 +113,6 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
     names = list(members)[:10_000]
     for is_it, message, advice in (
         (not names, "is an empty zip archive", "There is nothing in it."),
-        (
-            bool(names) and all(name.endswith(".npy") for name in names),
-            "is a NumPy archive (.npz), which this version does not read yet",
-            "",
-        ),
         (
             "[Content_Types].xml" in members,
             "is an office document",
