@@ -173,18 +173,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """An opened file: its format, its entries, what it says of itself, what was noticed.
+    """An opened file or folder: its format, its entries, what it says of itself, what was noticed.
 
     Attributes
     ----------
+    path
+        What was opened.
     format
         In words: ``torch zip``, ``safetensors``.
     size
-        The file's bytes.
+        Bytes of all its files.
     metadata
         What the file says of itself, text by name.
     sources
         What has to be closed.
+    files
+        All files that it was read from, or would be if they were there. Without a word on them,
+        it is `path` alone.
     """
 
     path: Path
@@ -195,6 +200,11 @@ class Checkpoint:
     metadata: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     sources: Sequence[ByteSource] = ()
+    files: Sequence[Path] = ()
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            object.__setattr__(self, "files", (self.path,))
 
     def find(self, name: str) -> TensorEntry | None:
         """The entry, or the component of an entry, of this name."""
