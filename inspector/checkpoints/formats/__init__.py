@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import safetensors, torch_zip
+from inspector.checkpoints.formats import safetensors, torch_export, torch_script, torch_zip
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -34,6 +34,10 @@ class Format:
 HEAD: Final = 4096
 
 FORMATS: Final = (
+    Format("torch.export archive", torch_export.sniff, torch_export.open_file),
+    Format("TorchScript of torch 1.1 to 1.3", torch_script.sniff, torch_script.open_file),
     Format("torch zip", torch_zip.sniff, torch_zip.open_file),
     Format("safetensors", safetensors.sniff, safetensors.open_file),
+    # The last: a file of another format may hold a zip archive too.
+    Format("torch zip", torch_zip.sniff_behind_something, torch_zip.open_file),
 )
