@@ -38,6 +38,11 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
 )
 
 
+def is_pointer(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` stands for one that git-lfs did not download."""
+    return head.startswith(_LFS)
+
+
 def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
     """The error for a file of no known format.
 
@@ -80,7 +85,7 @@ def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def _by_text(head: bytes) -> tuple[str, str] | None:
-    if head.startswith(_LFS):
+    if is_pointer(head):
         size = re.search(rb"\nsize (\d{1,18})", head)
         there = f" of {int(size[1]):,} bytes" if size else ""
         return (
@@ -92,11 +97,6 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
         return "is a saved web page.", _DOWNLOAD
     if text.startswith(b"<?xml"):
         return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
-    if b'"weight_map"' in text:
-        return (
-            "is the index of a checkpoint in several files, which this version does not read yet.",
-            "Open the files that it names.",
-        )
     try:
         # The end may cut a character in two.
         line = head.decode("utf-8", "strict" if len(head) < 64 else "ignore")

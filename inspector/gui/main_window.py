@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         keys = QKeySequence.StandardKey
         file_menu = self.menuBar().addMenu("&File")
         _action(file_menu, "&Open…", self.ask_for_files, keys.Open)
+        _action(file_menu, "Open &folder…", self.ask_for_folder, "Ctrl+Shift+O")
         _action(file_menu, "Open the &sample", self.open_sample)
         file_menu.addSeparator()
         self._reload = _action(file_menu, "&Reload", self._reload_chosen, keys.Refresh)
@@ -321,6 +322,14 @@ class MainWindow(QMainWindow):
         dialog.setNameFilters(
             ["Checkpoints (*.pt *.pth *.ckpt *.bin *.safetensors)", "All files (*)"]
         )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
+        dialog.open()
+
+    def ask_for_folder(self) -> None:
+        """Let the user choose a folder to open."""
+        dialog = QFileDialog(self, "Open a folder of checkpoints")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
         dialog.open()
