@@ -97,6 +97,12 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
         return "is a saved web page.", _DOWNLOAD
     if text.startswith(b"<?xml"):
         return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
+    if b'"weight_map"' in text:
+        return (
+            "is the index of a checkpoint in several files, but has no name that ends in "
+            ".index.json.",
+            "Open the files that it names, or their folder.",
+        )
     try:
         # The end may cut a character in two.
         line = head.decode("utf-8", "strict" if len(head) < 64 else "ignore")

@@ -56,9 +56,9 @@ def open_checkpoint(
 def _open_path(path: Path, check: Callable[[], None]) -> Checkpoint:
     reader = Reader(partial(_open, check=check), check)
     try:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - an impossible name raises nothing
             return open_folder(path, reader)
-        found = open_group_of(path, reader) if path.exists() else None
+        found = open_group_of(path, reader)
         if found is not None:
             return found
     except BaseException:

@@ -585,7 +585,12 @@ def _open(path: Path, task: Task) -> _Opened:
         # A full collection looks at every object and stops every thread: 0.1 s for 100,000
         # entries, and they are not going to be garbage while the file is open.
         gc.freeze()
-    marks = {} if before is None else {path: before}
+    # The marks of the other files of a set are as new as the reading, not older than it.
+    marks = {} if before is None or path.is_dir() else {path: before}
+    for file in checkpoint.files:
+        mark = mark_file(file) if file != path else None
+        if mark is not None:
+            marks[file] = mark
     return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
 
 

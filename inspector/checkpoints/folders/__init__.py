@@ -10,7 +10,7 @@ from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.folders import distributed, shards
-from inspector.checkpoints.folders.directory import Directory, Group, Reader, look
+from inspector.checkpoints.folders.directory import Directory, Group, Reader, is_there, look
 from inspector.checkpoints.folders.joined import Joined
 from inspector.checkpoints.folders.search import search
 from inspector.checkpoints.foreign import is_pointer
@@ -76,7 +76,7 @@ def open_group_of(path: Path, reader: Reader) -> Checkpoint | None:
         If there is a whole, but it can not be opened.
     """
     for layout in LAYOUTS:
-        if not layout.leads(path.name):
+        if not layout.leads(path.name) or not is_there(path):
             continue
         directory = look(path.parent)
         for group in layout.find(directory):

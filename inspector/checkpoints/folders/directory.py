@@ -179,6 +179,14 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file of this name, or a link that leads to one.
+
+    ``Path.exists`` raises for names that are too long, and these come from files.
+    """
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def names_text(names: list[str], limit: int = 5) -> str:
     """Some names in words: ``a, b and 3 more``."""
     shown = ", ".join(display_text(name, 100) for name in names[:limit])

@@ -17,7 +17,14 @@ from inspector.checkpoints.assembled import AssembledBytes, Piece
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.folders.chunks import ChunkBytes, MissingBytes, open_slice
-from inspector.checkpoints.folders.directory import Directory, Group, Reader, inside, names_text
+from inspector.checkpoints.folders.directory import (
+    Directory,
+    Group,
+    Reader,
+    inside,
+    is_there,
+    names_text,
+)
 from inspector.checkpoints.folders.distributed_metadata import (
     Place,
     TensorRecord,
@@ -240,7 +247,7 @@ class _Listing:
         except CheckpointError as error:
             self._findings.append(Finding("danger", error.message, _METADATA))
             return f"its file is called {shown}, which is not followed"
-        if not path.exists():
+        if not is_there(path):
             return f"{shown} is missing"
         try:
             return self._reader.file(path)

@@ -94,12 +94,10 @@ class Joined:
             self._seen.add(finding)
             self.findings.append(finding)
 
-    def add_file(self, path: Path, source: ByteSource | None = None, size: int = 0) -> None:
+    def add_file(self, path: Path, size: int = 0) -> None:
         """Take down a file that belongs to the whole."""
         self._files[path] = None
         self.size += size
-        if source is not None:
-            self._sources.append(source)
 
     def checkpoint(self, path: Path, kind: str) -> Checkpoint:
         """All together."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
-from inspector.checkpoints.folders.directory import Directory, look, names_text
+from inspector.checkpoints.folders.directory import Directory, is_there, look, names_text
 from inspector.checkpoints.model import Finding
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.sources import LocalFile
@@ -108,7 +108,9 @@ def _chosen(directory: Directory, findings: list[Finding]) -> list[str]:
             continue
         target = pointer.target(text)
         where = display_text(directory.label + pointer.file)
-        if not (directory.path / target).is_dir():
+        if target.partition("/")[0] not in directory.folders or not is_there(
+            directory.path / target
+        ):
             message = f"It names {display_text(target, 100)}, which is not there."
             findings.append(Finding("warning", message, where))
             continue

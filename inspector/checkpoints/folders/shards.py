@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
-from inspector.checkpoints.folders.directory import Directory, Group, Reader, inside, names_text
+from inspector.checkpoints.folders.directory import (
+    Directory,
+    Group,
+    Reader,
+    inside,
+    is_there,
+    names_text,
+)
 from inspector.checkpoints.folders.joined import Joined, renamed
 from inspector.checkpoints.folders.pieces import SHARDING_KEY, Pieces, read_starts
 from inspector.checkpoints.model import Checkpoint, Finding, TensorEntry
@@ -95,6 +102,9 @@ def open_group(directory: Directory, group: Group, reader: Reader) -> Checkpoint
     union = _Union(directory, reader)
     if group.title.endswith(_INDEX):
         wanted = union.read_index(group.title)
+        # Those that only their names tell of are shown too: the index may be an old one.
+        for name in group.names[1:]:
+            wanted.setdefault(name, [])
         kind = "safetensors" if "safetensors" in group.title else "torch"
         union.joined.metadata["index"] = group.title
     else:
@@ -155,8 +165,8 @@ class _Union:
     def read_index(self, name: str) -> dict[str, list[str]]:
         """The shards that an index names, each with its tensors, in the order of their names."""
         path = self._directory.path / name
-        content = _index(self._reader, path)
-        self.joined.add_file(path, None, path.stat().st_size)
+        content, size = _index(self._reader, path)
+        self.joined.add_file(path, size)
         claimed = content.get("weight_map")
         if type(claimed) is not dict:
             raise CheckpointError(
@@ -193,7 +203,7 @@ class _Union:
             self._lost(name, tensors, "has no name of a file in the folder")
             return
         self.joined.add_file(path)
-        if not path.exists():
+        if not is_there(path):
             self._missing.append(name)
             self._lost(name, tensors, "is missing")
             return
@@ -289,7 +299,8 @@ class _Union:
         self.joined.note(Finding("warning", f"{message}: {names_text(names)}."))
 
 
-def _index(reader: Reader, path: Path) -> dict[str, object]:
+def _index(reader: Reader, path: Path) -> tuple[dict[str, object], int]:
+    """What an index holds, and its bytes."""
     file = reader.file(path)
     if file.size > _MAX_INDEX:
         raise CheckpointError(f"{path.name} has {file.size:,} bytes, more than any index has.")
@@ -306,4 +317,4 @@ def _index(reader: Reader, path: Path) -> dict[str, object]:
     reader.check()
     if type(content) is not dict:
         raise CheckpointError(f"{path.name} is no JSON object.")
-    return content
+    return content, file.size
