@@ -175,6 +175,9 @@ class Heatmap(QWidget):
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14)
         self._bar.setImageItem([], insert_in=self._plot.getPlotItem())
         self._bar.axis.setWidth(58)  # six digits and a sign
+        for axis in (*axes.values(), self._bar.axis):
+            # Each tick is several calls from Python: most of what a repaint costs.
+            axis.setStyle(maxTickLevel=0)
         self._box.sigRangeChanged.connect(self._moved)
         scene = self._plot.scene()
         scene.sigMouseMoved.connect(self._mouse_moved)

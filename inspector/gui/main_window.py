@@ -35,7 +35,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector import __version__
-from inspector.checkpoints import Checkpoint, open_checkpoint
+from inspector.checkpoints import SUFFIXES, Checkpoint, open_checkpoint
 from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
@@ -320,7 +320,7 @@ class MainWindow(QMainWindow):
         dialog = QFileDialog(self, "Open checkpoints")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters(
-            ["Checkpoints (*.pt *.pth *.ckpt *.bin *.safetensors)", "All files (*)"]
+            [f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})", "All files (*)"]
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
