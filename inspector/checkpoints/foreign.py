@@ -37,6 +37,11 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
 )
 
 
+def is_pointer(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` stands for one that git-lfs did not download."""
+    return head.startswith(_LFS)
+
+
 def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
     """The error for a file of no known format.
 
@@ -79,7 +84,7 @@ def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def _by_text(head: bytes) -> tuple[str, str] | None:
-    if head.startswith(_LFS):
+    if is_pointer(head):
         size = re.search(rb"\nsize (\d{1,18})", head)
         there = f" of {int(size[1]):,} bytes" if size else ""
         return (
@@ -93,8 +98,9 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
         return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
     if b'"weight_map"' in text:
         return (
-            "is the index of a checkpoint in several files, which this version does not read yet.",
-            "Open the files that it names.",
+            "is the index of a checkpoint in several files, but has no name that ends in "
+            ".index.json.",
+            "Open the files that it names, or their folder.",
         )
     try:
         # The end may cut a character in two.

@@ -192,20 +192,25 @@ class Import:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """An opened file: its format, its entries, what it says of itself, what was noticed.
+    """An opened file or folder: its format, its entries, what it says of itself, what was noticed.
 
     Attributes
     ----------
+    path
+        What was opened.
     format
         In words: ``torch zip``, ``safetensors``.
     size
-        The file's bytes.
+        Bytes of all its files.
     metadata
         What the file says of itself, text by name.
     imports
         All that its pickles ask to import, the surprising first. Nothing of it was imported.
     sources
         What has to be closed.
+    files
+        All files that it was read from, or would be if they were there. Without a word on them,
+        it is `path` alone.
     """
 
     path: Path
@@ -217,6 +222,11 @@ class Checkpoint:
     findings: Sequence[Finding] = ()
     imports: Sequence[Import] = ()
     sources: Sequence[ByteSource] = ()
+    files: Sequence[Path] = ()
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            object.__setattr__(self, "files", (self.path,))
 
     def find(self, name: str) -> TensorEntry | None:
         """The entry, or the component of an entry, of this name."""
