@@ -17,7 +17,6 @@ from inspector.checkpoints.describe import describe
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
-from inspector.checkpoints.imports import judge_imports
 from inspector.checkpoints.literals import parse_literal
 from inspector.checkpoints.model import (
     ByteSource,
@@ -255,6 +254,7 @@ class ArrayList:
             size=file.size,
             entries=[*self._entries, *self._walk.entries],
             values=[*self._values, *self._walk.values],
+            imports=self._walk.imports,
             metadata=metadata,
             findings=[*self.findings, *tensor_problems(self._entries), *self._walk.findings()],
             sources=(file,),
@@ -315,7 +315,7 @@ class ArrayList:
             size=pickle.end,
             path=(name,),
         )
-        self.findings.extend(judge_imports(pickle.globals, place))
+        self.findings.extend(self._walk.judge(pickle.globals, place))
         return header.start + pickle.end
 
 
