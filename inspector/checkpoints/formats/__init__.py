@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import safetensors, torch_zip
+from inspector.checkpoints.formats import gguf, safetensors, torch_zip
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -35,5 +35,6 @@ HEAD: Final = 4096
 
 FORMATS: Final = (
     Format("torch zip", torch_zip.sniff, torch_zip.open_file),
+    Format("GGUF", gguf.sniff, gguf.open_file),
     Format("safetensors", safetensors.sniff, safetensors.open_file),
 )
