@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.ggml import block_bytes
 
 #: What kind of tensor an entry is. ``dense`` is a strided run of numbers in one storage.
 Kind = Literal[
@@ -124,15 +125,20 @@ class TensorEntry:
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one element; 0 if the dtype is not one of torch's."""
+        """Bytes of one element; 0 if the dtype is not one of torch's (ggml's blocks hold many)."""
         return ITEMSIZE.get(self.dtype, 0)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the elements (`numel` times `itemsize`), however few of them are stored."""
+        """Bytes of the elements, however few of them are stored.
+
+        `numel` times `itemsize`, or the bytes of ggml's blocks.
+        """
         if self.components:
             return sum(component.nbytes for component in self.components)
-        return self.numel * self.itemsize
+        if self.itemsize:
+            return self.numel * self.itemsize
+        return block_bytes(self.dtype, self.numel) or 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

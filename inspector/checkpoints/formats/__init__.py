@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inspector.checkpoints.formats import (
+    gguf,
     npy,
     npz,
     safetensors,
@@ -55,6 +56,7 @@ FORMATS: Final = (
         (*_TORCH, ".jit"),
     ),
     Format("torch zip", torch_zip.sniff, torch_zip.open_file, (*_TORCH, ".jit", ".ptl")),
+    Format("GGUF", gguf.sniff, gguf.open_file, (".gguf",)),
     Format("safetensors", safetensors.sniff, safetensors.open_file, (".safetensors",)),
     Format("NumPy array", npy.sniff, npy.open_file, (".npy",)),
     # The last: a file of another format may hold a zip archive too.
