@@ -22,7 +22,6 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
     ),
     (b"GGUF", _LATER.format("GGUF file"), ""),
     (b"\x93NUMPY", _LATER.format("NumPy array (.npy)"), ""),
-    (b"\x89HDF\r\n\x1a\n", _LATER.format("HDF5 file, as Keras writes it"), ""),
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import safetensors, torch_zip
+from inspector.checkpoints.formats import hdf5, keras, safetensors, torch_zip
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -34,6 +34,8 @@ class Format:
 HEAD: Final = 4096
 
 FORMATS: Final = (
+    Format("a Keras archive", keras.sniff, keras.open_file),
     Format("torch zip", torch_zip.sniff, torch_zip.open_file),
     Format("safetensors", safetensors.sniff, safetensors.open_file),
+    Format("HDF5", hdf5.sniff, hdf5.open_file),
 )

@@ -214,11 +214,6 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
             "Choose a checkpoint instead.",
         ),
         (
-            "model.weights.h5" in members,
-            "is a Keras model, which this version does not read yet",
-            "",
-        ),
-        (
             any(name.endswith("model.json") for name in names),
             "is TorchScript of torch 1.0, which this version does not read yet",
             "",
