@@ -20,7 +20,6 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
         _LATER.format("torch file from before version 1.6"),
         "Load it in torch and save it again: that makes a zip file.",
     ),
-    (b"\x89HDF\r\n\x1a\n", _LATER.format("HDF5 file, as Keras writes it"), ""),
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),

@@ -8,6 +8,8 @@ from typing import Final
 
 from inspector.checkpoints.formats import (
     gguf,
+    hdf5,
+    keras,
     npy,
     npz,
     safetensors,
@@ -48,6 +50,7 @@ _TORCH: Final = (".pt", ".pth", ".ckpt", ".bin")
 
 FORMATS: Final = (
     Format("NumPy archive", npz.sniff, npz.open_file, (".npz",)),
+    Format("Keras archive", keras.sniff, keras.open_file, (".keras",)),
     Format("torch.export archive", torch_export.sniff, torch_export.open_file, (".pt2",)),
     Format(
         "TorchScript of torch 1.1 to 1.3",
@@ -59,6 +62,7 @@ FORMATS: Final = (
     Format("GGUF", gguf.sniff, gguf.open_file, (".gguf",)),
     Format("safetensors", safetensors.sniff, safetensors.open_file, (".safetensors",)),
     Format("NumPy array", npy.sniff, npy.open_file, (".npy",)),
+    Format("HDF5", hdf5.sniff, hdf5.open_file, (".h5", ".hdf5")),
     # The last: a file of another format may hold a zip archive too.
     Format("torch zip", torch_zip.sniff_behind_something, torch_zip.open_file, _TORCH),
 )

@@ -119,11 +119,6 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
             "Choose a checkpoint instead.",
         ),
         (
-            "model.weights.h5" in members,
-            "is a Keras model, which this version does not read yet",
-            "",
-        ),
-        (
             any(name.endswith(_CHECKPOINT_SUFFIXES) for name in names),
             "is a zip archive with checkpoints in it",
             "Unpack it, and open what comes out.",
