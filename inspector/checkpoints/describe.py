@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import (
     DictNode,
+    FarBytes,
     GlobalNode,
     ObjectNode,
     OpaqueNode,
@@ -13,7 +14,7 @@ from inspector.checkpoints.pickle_nodes import (
 )
 
 #: Types whose values are plain.
-SCALARS: frozenset[type] = frozenset({bool, int, float, str, bytes, type(None)})
+SCALARS: frozenset[type] = frozenset({bool, int, float, str, bytes, FarBytes, type(None)})
 
 #: Items that are shown of a collection: of the outermost, and of those within.
 _ITEMS = 24
@@ -50,6 +51,8 @@ def type_name(value: object) -> str:
         return "reference"
     if type(value) is OpaqueNode:
         return "opaque"
+    if type(value) is FarBytes:
+        return "bytes"
     return type(value).__name__ if value is not None else "None"
 
 
@@ -68,6 +71,8 @@ def _text(value: object, depth: int) -> str:
     if type(value) is bytes:
         shown = repr(value[:32])
         return shown if len(value) <= 32 else f"{shown}… ({len(value):,} bytes)"
+    if type(value) is FarBytes:
+        return f"{value.length:,} bytes"
     if isinstance(value, bool | float) or value is None:
         return repr(value)
     if depth == 0:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import Final, Literal
 
-from inspector.checkpoints.describe import describe
+from inspector.checkpoints.describe import describe, type_name
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
 from inspector.checkpoints.model import PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode, ObjectNode
 from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_types import numpy_dtype
 
@@ -66,7 +66,7 @@ class NumpyArray:
         dtype: object,
         fortran: bool,
         items: list[object] | None,
-        raw: bytes | None,
+        raw: bytes | FarBytes | None,
     ) -> None:
         self.shape: Final = integers(shape)
         self.dtype, self.big, self.word = numpy_dtype(dtype)
@@ -81,24 +81,31 @@ class NumpyArray:
 
     def entry(self, name: str, path: tuple[PathPart, ...]) -> TensorEntry:
         """The array as a dense tensor whose bytes are in memory."""
-        raw = self.raw or b""
+        storage = self._storage()
         shape = self.shape or ()
         stride = column_major(shape) if self.fortran else contiguous(shape)
         if self.shape is None:
             problem = "Its shape is none."
         else:
-            problem = strided_problem(shape, stride, 0, ITEMSIZE[self.dtype], len(raw))
-        byteorder: Literal["little", "big"] = "big" if self.big else "little"
+            problem = strided_problem(shape, stride, 0, ITEMSIZE[self.dtype], storage.nbytes)
         return TensorEntry(
             name=name,
             path=path,
             dtype=self.dtype,
             shape=shape,
             stride=stride,
-            storage=Storage(MemoryBytes(raw), 0, len(raw), "in the pickle", byteorder),
+            storage=storage,
             details={"saved as": "NumPy array"},
             problem=problem,
         )
+
+    def _storage(self) -> Storage:
+        byteorder: Literal["little", "big"] = "big" if self.big else "little"
+        raw = self.raw
+        if type(raw) is FarBytes:
+            return Storage(raw.source, raw.offset, raw.length, "in the pickle", byteorder)
+        data = raw if type(raw) is bytes else b""
+        return Storage(MemoryBytes(data), 0, len(data), "in the pickle", byteorder)
 
 
 class NumpyReader:
@@ -143,13 +150,13 @@ class NumpyReader:
             return None
         if _encoded_text(node) is not None:
             raw = self._bytes(node)
-            return None if raw is None else ("bytes", describe(raw))
+            return None if raw is None else (type_name(raw), describe(raw))
         args = node.args
         if not self.is_scalar(node) or type(args) is not tuple or len(args) < 2:
             return None
         dtype, big, word = numpy_dtype(args[0])
         raw = self._bytes(args[1])
-        if raw is None or len(raw) > _MAX_SCALAR:
+        if type(raw) is not bytes or len(raw) > _MAX_SCALAR:
             return None
         if dtype not in _FORMATS:
             return f"numpy.{display_text(word, 40)}", describe(_text_of(word, raw))
@@ -160,9 +167,9 @@ class NumpyReader:
         value = numbers[0] if len(numbers) == 1 else complex(*numbers)
         return f"numpy.{dtype}", repr(value)
 
-    def _bytes(self, value: object) -> bytes | None:
+    def _bytes(self, value: object) -> bytes | FarBytes | None:
         """Bytes, also where a protocol without bytes wrote ``_codecs.encode(text, "latin1")``."""
-        if type(value) is bytes:
+        if type(value) is bytes or type(value) is FarBytes:
             return value
         if type(value) is str:
             # A string of Python 2 that happens to be text

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from inspector.checkpoints.model import ByteSource
+
 
 class GlobalNode:
     """A class or function that the pickle asks for by name. It is never imported.
@@ -63,6 +65,17 @@ class OpaqueNode:
         self.text = text
 
 
+class FarBytes:
+    """A long run of bytes that was left where it is: in the source of the pickle."""
+
+    __slots__ = ("length", "offset", "source")
+
+    def __init__(self, source: ByteSource, offset: int, length: int) -> None:
+        self.source: Final = source
+        self.offset: Final = offset
+        self.length: Final = length
+
+
 class _Contents:
     """What some objects have beside their callee and arguments; most have none."""
 
@@ -92,6 +105,10 @@ class ObjectNode:
         self.callee = callee
         self.args = args
         self._contents: _Contents | None = None
+
+    def become(self, other: ObjectNode) -> None:
+        """Turn into another object, wherever in the pickle this one was used already."""
+        self.callee, self.args, self._contents = other.callee, other.args, other._contents
 
     @property
     def contents(self) -> _Contents:

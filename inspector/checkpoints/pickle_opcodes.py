@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.pickle_nodes import (
     DictNode,
+    FarBytes,
     GlobalNode,
     ObjectNode,
     OpaqueNode,
     PersistentNode,
     SetNode,
 )
+from inspector.checkpoints.pickle_window import PickleWindow
 
 #: Decimal digits of a number in text. Python refuses to parse longer ones, because that takes
 #: quadratic time, unless somebody has switched the limit off.
@@ -42,28 +46,46 @@ _ESCAPED: Final = {
 }
 
 
-class Machine:
-    """The state of the stack machine that a pickle is a program for."""
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the user of the interpreter makes of some things that it knows nothing of.
 
-    __slots__ = ("data", "globals", "memo", "outer", "pos", "stack")
+    Attributes
+    ----------
+    reference
+        What stands for a persistent id.
+    built
+        Called with each object that was given a state, and with the machine, which stands behind
+        the opcode. It may change the node, and read or jump over what is there.
+    """
 
-    def __init__(self, data: bytes, start: int) -> None:
-        self.data: Final = data
-        self.pos = start
+    reference: Callable[[object], object] = PersistentNode
+    built: Callable[[ObjectNode, Machine], None] | None = None
+
+
+class Machine(PickleWindow):
+    """The state of the stack machine that a pickle is a program for.
+
+    Parameters
+    ----------
+    hooks
+        What its user makes of references, and of objects that were given a state.
+    """
+
+    __slots__ = ("globals", "hooks", "memo", "outer", "stack")
+
+    def __init__(self, source: bytes | ByteSource, start: int, hooks: Hooks) -> None:
+        super().__init__(source, start)
+        self.hooks = hooks
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with another pickle, here."""
         self.stack: list[object] = []
         #: The stacks below each MARK. A value is only ever taken from above the last MARK.
         self.outer: list[list[object]] = []
         self.memo: list[object] = []
         self.globals: dict[tuple[str, str], GlobalNode] = {}
-
-    def take(self, length: int) -> bytes:
-        """The next bytes; a length that reaches beyond the end allocates nothing."""
-        end = self.pos + length
-        if length < 0 or end > len(self.data):
-            raise EOFError
-        taken = self.data[self.pos : end]
-        self.pos = end
-        return taken
 
     def number(self, width: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(width), "little", signed=signed)
@@ -72,14 +94,9 @@ class Machine:
         """The bytes behind a length of ``width`` bytes."""
         return self.take(self.number(width))
 
-    def line(self) -> bytes:
-        """The bytes up to the next line feed, without it."""
-        end = self.data.find(b"\n", self.pos)
-        if end < 0:
-            raise EOFError
-        taken = self.data[self.pos : end]
-        self.pos = end + 1
-        return taken
+    def sized_far(self, width: int) -> bytes | FarBytes:
+        """The same, where a long run may be left in the source."""
+        return self.take_far(self.number(width))
 
     def digits(self) -> str:
         """A line that holds a number."""
@@ -101,7 +118,7 @@ class Machine:
         input's length is an attack (CVE-2018-20406); what it may allocate is bounded by that.
         """
         memo = self.memo
-        if not 0 <= index <= len(self.data):
+        if not 0 <= index <= self.before + len(self.data):
             raise IndexError
         value = self.stack[-1]
         if index >= len(memo):
@@ -137,8 +154,11 @@ class Machine:
 MISSING: Final = OpaqueNode("a value that was never stored")
 
 
-def _text(raw: bytes) -> str | bytes:
+def _text(raw: bytes | FarBytes) -> str | bytes | FarBytes:
     """A string of Python 2, which had no text: UTF-8 if it is, else the bytes."""
+    if type(raw) is FarBytes:
+        return raw
+    assert type(raw) is bytes
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -229,11 +249,14 @@ def _set_pairs(m: Machine, values: list[object]) -> None:
 
 def _build(m: Machine) -> None:
     state = m.stack.pop()
-    m.target().contents.states.append(state)
+    target = m.target()
+    target.contents.states.append(state)
+    if m.hooks.built is not None:
+        m.hooks.built(target, m)
 
 
 def _global(m: Machine) -> None:
-    offset = m.pos - 1
+    offset = m.base + m.pos - 1
     module, name = m.line().decode("utf-8"), m.line().decode("utf-8")
     m.stack.append(m.named(module, name, offset))
 
@@ -242,11 +265,11 @@ def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if type(name) is not str or type(module) is not str:
         raise IndexError
-    m.stack.append(m.named(module, name, m.pos - 1))
+    m.stack.append(m.named(module, name, m.base + m.pos - 1))
 
 
 def _inst(m: Machine) -> None:
-    offset = m.pos - 1
+    offset = m.base + m.pos - 1
     module, name = m.line().decode("ascii"), m.line().decode("ascii")
     args = tuple(m.since_mark())
     m.stack.append(ObjectNode(m.named(module, name, offset), args))
@@ -341,13 +364,15 @@ RARE: Final[dict[int, Callable[[Machine], None]]] = {
         b"F": _pushed(lambda m: float(m.digits())),
         b"S": _string_line,
         b"U": _pushed(lambda m: _text(m.sized(1))),
-        b"T": _pushed(lambda m: _text(m.sized(4))),
+        b"T": _pushed(lambda m: _text(m.sized_far(4))),
         b"V": _unicode_line,
+        b"\x8c": _utf8(1),
+        b"X": _utf8(4),
         b"\x8d": _utf8(8),
-        b"B": _pushed(lambda m: m.sized(4)),
+        b"B": _pushed(lambda m: m.sized_far(4)),
         b"C": _pushed(lambda m: m.sized(1)),
-        b"\x8e": _pushed(lambda m: m.sized(8)),
-        b"\x96": _pushed(lambda m: m.sized(8)),  # BYTEARRAY8: nobody here will change it
+        b"\x8e": _pushed(lambda m: m.sized_far(8)),
+        b"\x96": _pushed(lambda m: m.sized_far(8)),  # BYTEARRAY8: nobody here will change it
         b"\x97": _pushed(lambda m: OpaqueNode("out-of-band buffer")),
         b"\x98": _read_only,
         b"]": _pushed(lambda m: []),
@@ -370,7 +395,7 @@ RARE: Final[dict[int, Callable[[Machine], None]]] = {
         b"b": _build,
         b"\x81": _new_object,
         b"\x92": _new_object_ex,
-        b"P": _pushed(lambda m: PersistentNode(m.line().decode("utf-8"))),
+        b"P": _pushed(lambda m: m.hooks.reference(m.line().decode("utf-8"))),
         b"\x82": _extension(1),
         b"\x83": _extension(2),
         b"\x84": _extension(4),

@@ -16,11 +16,10 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from inspector.checkpoints.errors import CheckpointError
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
-from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Machine
-
-#: Opcodes between two calls of ``check``: some 10 ms.
-_ROUND = 1 << 16
+from inspector.checkpoints.model import ByteSource
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
+from inspector.checkpoints.pickle_window import ROUND
 
 _u16 = struct.Struct("<H").unpack_from
 _u32 = struct.Struct("<I").unpack_from
@@ -41,17 +40,25 @@ class Pickle:
         The offset of the first byte behind its STOP.
     opcodes
         How many were interpreted: no fewer than there are values and references to them.
+    size
+        The bytes that were interpreted, without those that were jumped over.
+    protocol
+        What it says of itself; 0 where it says nothing, as protocols 0 and 1 do.
     """
 
-    __slots__ = ("end", "globals", "opcodes", "value")
+    __slots__ = ("end", "globals", "opcodes", "protocol", "size", "value")
 
-    def __init__(
-        self, value: object, asked_for: tuple[GlobalNode, ...], end: int, opcodes: int
-    ) -> None:
-        self.value = value
-        self.globals = asked_for
-        self.end = end
+    def __init__(self, machine: Machine, opcodes: int, size: int, protocol: int) -> None:
+        self.value = machine.stack[0]
+        self.globals = tuple(machine.globals.values())
+        self.end = machine.position
         self.opcodes = opcodes
+        self.size = size
+        self.protocol = protocol
+
+
+class PickleEndsError(CheckpointError):
+    """The bytes end before the pickle does."""
 
 
 def interpret(
@@ -77,30 +84,87 @@ def interpret(
     CheckpointError
         If it is damaged; ``where`` gives the byte.
     """
-    machine = Machine(data, start)
-    rounds = 0
+    return _run(Machine(data, start, Hooks()), name, check)
+
+
+class PickleStream:
+    """Pickles that follow each other in a source, which is read as far as they need it.
+
+    Parameters
+    ----------
+    source, start
+        Where the first one begins.
+    check
+        Called about every 10 ms; may raise `Cancelled`.
+    """
+
+    def __init__(
+        self, source: ByteSource, start: int = 0, *, check: Callable[[], None] | None = None
+    ) -> None:
+        self._machine = Machine(source, start, Hooks())
+        self._check = check
+
+    @property
+    def rest(self) -> int:
+        """Bytes of the source behind the pickles so far."""
+        return self._machine.rest
+
+    def next(self, name: str = "The pickle", hooks: Hooks | None = None) -> Pickle:
+        """Interpret the next one. Raises as `interpret` does."""
+        self._machine.renew()
+        self._machine.hooks = hooks or Hooks()
+        return _run(self._machine, name, self._check)
+
+    def take(self, length: int) -> bytes:
+        """The next bytes, which are no pickle; there have to be so many."""
+        return self._machine.take(length)
+
+    @property
+    def position(self) -> int:
+        """Where the next one begins."""
+        return self._machine.position
+
+
+def interpret_within(machine: Machine, name: str) -> Pickle:
+    """Interpret a pickle that lies within another one, at the position of its machine.
+
+    The machine goes on behind it. Nothing of the outer pickle can be reached by the inner one.
+    """
+    outer = machine.stack, machine.outer, machine.memo, machine.globals, machine.hooks
+    machine.renew()
+    machine.hooks = Hooks()
     try:
+        return _run(machine, name, None)
+    finally:
+        machine.stack, machine.outer, machine.memo, machine.globals, machine.hooks = outer
+
+
+def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickle:
+    rounds = 0
+    before = machine.before + machine.pos
+    try:
+        machine.advance()
+        protocol = machine.data[machine.pos + 1] if machine.data[machine.pos] == 0x80 else 0
         while (last := _interpret_round(machine)) < 0:
             rounds += 1
             # A thread that waits for the interpreter, such as the window's, goes first.
             time.sleep(0)
             if check is not None:
                 check()
+            machine.advance()
     except (IndexError, KeyError, EOFError, ValueError, struct.error) as error:
         _fail(machine, name, error)
     if machine.outer or len(machine.stack) != 1:
         _fail(machine, name, IndexError())
-    return Pickle(
-        machine.stack[0],
-        tuple(machine.globals.values()),
-        machine.pos,
-        rounds * _ROUND + last + 1,
-    )
+    size = machine.before + machine.pos - before
+    return Pickle(machine, rounds * ROUND + last + 1, size, protocol)
 
 
 def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
+    kind = CheckpointError
     if machine.pos >= len(machine.data) or isinstance(error, EOFError | struct.error):
         what = "ends too early"
+        kind = PickleEndsError
     elif isinstance(error, IndexError):
         what = "is damaged: it uses a value that is not there"
     elif isinstance(error, KeyError):
@@ -109,15 +173,15 @@ def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
         what = "is damaged: it has text that is no text"
     else:
         what = "is damaged, or of a kind that is not known: it has a number that is none"
-    raise CheckpointError(
+    raise kind(
         f"{name} {what}.",
-        where=f"byte {machine.pos}",
+        where=f"byte {machine.position}",
         advice="Get the file again from where it came from, or look at how it was written.",
     ) from error
 
 
 def _interpret_round(machine: Machine) -> int:
-    """Interpret up to `_ROUND` opcodes.
+    """Interpret up to `ROUND` opcodes.
 
     One long chain of tests over local variables, most frequent first as in a state dict: a
     function for each opcode takes three times as long.
@@ -127,10 +191,11 @@ def _interpret_round(machine: Machine) -> int:
     int
         How many came before the STOP, or -1 if that is still to come.
     """
-    data, pos, size = machine.data, machine.pos, len(machine.data)
+    data, pos, limit = machine.data, machine.pos, machine.limit
     stack, outer, memo = machine.stack, machine.outer, machine.memo
+    reference = machine.hooks.reference
     try:
-        for done in range(_ROUND):
+        for done in range(ROUND):
             op = data[pos]
             pos += 1
             if op == 0x72 and _u32(data, pos)[0] == len(memo):  # LONG_BINPUT
@@ -145,10 +210,7 @@ def _interpret_round(machine: Machine) -> int:
                     raise IndexError
                 stack.append(value)
                 pos += 1
-            elif op == 0x58:  # BINUNICODE
-                end = pos + 4 + _u32(data, pos)[0]
-                if end > size:
-                    raise EOFError
+            elif op == 0x58 and (end := pos + 4 + _u32(data, pos)[0]) <= limit:  # BINUNICODE
                 stack.append(str(data[pos + 4 : end], "utf-8", "surrogatepass"))
                 pos = end
             elif op == 0x28:  # MARK
@@ -166,16 +228,13 @@ def _interpret_round(machine: Machine) -> int:
                 stack.append((stack.pop(), second))
             elif op == 0x94:  # MEMOIZE
                 memo.append(stack[-1])
-            elif op == 0x8C:  # SHORT_BINUNICODE
-                end = pos + 1 + data[pos]
-                if end > size:
-                    raise EOFError
+            elif op == 0x8C and (end := pos + 1 + data[pos]) <= limit:  # SHORT_BINUNICODE
                 stack.append(str(data[pos + 1 : end], "utf-8", "surrogatepass"))
                 pos = end
             elif op == 0x29:  # EMPTY_TUPLE
                 stack.append(())
             elif op == 0x51:  # BINPERSID
-                stack.append(PersistentNode(stack.pop()))
+                stack.append(reference(stack.pop()))
             elif op == 0x89:  # NEWFALSE
                 stack.append(False)
             elif op == 0x6A:  # LONG_BINGET
@@ -202,7 +261,10 @@ def _interpret_round(machine: Machine) -> int:
             else:
                 machine.pos, machine.stack = pos, stack
                 RARE[op](machine)
-                pos, stack = machine.pos, machine.stack
+                data, pos, limit = machine.data, machine.pos, machine.limit
+                stack = machine.stack
+                if pos > limit:
+                    return -1
         return -1
     finally:
         machine.pos, machine.stack = pos, stack
