@@ -165,11 +165,11 @@ def _list(path: Path, *, as_json: bool) -> int:
 def _export(path: Path, name: str, target: Path, index: str | None) -> int:
     from inspector.checkpoints import open_checkpoint
     from inspector.export.npy import export_npy
-    from inspector.values.reading import StoredTensor
     from inspector.values.regions import Region, parse_region
+    from inspector.values.tensors import tensor_source
 
     checkpoint = open_checkpoint(path)
-    source = StoredTensor(_entry(checkpoint, name))
+    source = tensor_source(_entry(checkpoint, name))
     try:
         region = Region.whole(source.shape) if index is None else parse_region(index, source.shape)
     except InspectorError as error:

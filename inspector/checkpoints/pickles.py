@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
+from inspector.checkpoints.pickle_nodes import ObjectNode
 from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
 from inspector.checkpoints.pickle_window import ROUND
 

@@ -15,8 +15,8 @@ from inspector.export.npy import ExportResult, export_npy
 from inspector.gui.opened import Choice
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
-from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 _REFUSED = '<>:"/\\|?*'
 
@@ -95,7 +95,7 @@ def file_name(name: str) -> str:
 def _write(
     entry: TensorEntry, region: Region | None, target: Path, files: Sequence[Path], task: Task
 ) -> ExportResult:
-    source = StoredTensor(entry)
+    source = tensor_source(entry)
     return export_npy(
         source,
         region or Region.whole(source.shape),
