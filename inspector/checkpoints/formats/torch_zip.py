@@ -21,6 +21,7 @@ from inspector.checkpoints.zip_directory import (
     LOCAL_SIGNATURE,
     ZipDirectory,
     ZipMember,
+    first_name,
 )
 
 #: What a zip archive that is none of torch's may hold.
@@ -33,6 +34,11 @@ _TAIL = 1 << 16
 def sniff(head: bytes, source: ByteSource) -> bool:
     """Whether the file begins as a zip archive does."""
     return head.startswith(LOCAL_SIGNATURE)
+
+
+def sniff_first_member(head: bytes, source: ByteSource) -> bool:
+    """Whether the file begins as `torch.save` writes it, with data.pkl below some folder."""
+    return first_name(head).endswith("/data.pkl")
 
 
 def sniff_behind_something(head: bytes, source: ByteSource) -> bool:
