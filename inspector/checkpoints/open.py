@@ -58,9 +58,11 @@ def _open_path(path: Path, check: Callable[[], None]) -> Checkpoint:
     reader = Reader(partial(_open, check=check), check)
     try:
         if os.path.isdir(path):  # noqa: PTH112 - an impossible name raises nothing
-            return open_folder(path, reader)
-        found = open_group_of(path, reader)
+            found: Checkpoint | None = open_folder(path, reader)
+        else:
+            found = open_group_of(path, reader)
         if found is not None:
+            reader.keep(found.sources)
             return found
     except BaseException:
         reader.close()

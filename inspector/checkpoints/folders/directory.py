@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
-from inspector.checkpoints.model import Checkpoint
+from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.sources import FilePool, LocalFile
 
@@ -104,10 +104,16 @@ class Reader:
             self._opened.remove(file)
             raise
 
+    def keep(self, sources: Iterable[ByteSource]) -> None:
+        """Close all that was opened but for these: what belonged to parts that failed."""
+        kept = {id(source) for source in sources}
+        for file in self._opened:
+            if id(file) not in kept:
+                file.close()
+
     def close(self) -> None:
         """Close all that was opened: for when there is to be no checkpoint."""
-        for file in self._opened:
-            file.close()
+        self.keep(())
 
 
 def look(path: Path, label: str = "") -> Directory:
