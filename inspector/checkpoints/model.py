@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.ggml import block_bytes
@@ -24,6 +24,9 @@ Kind = Literal[
     "meta",
     "subclass",
 ]
+
+#: The dtype of a tensor that the file does not describe.
+UNKNOWN: Final = "?"
 
 Severity = Literal["note", "warning", "danger"]
 
@@ -86,7 +89,8 @@ class TensorEntry:
     path
         The same as separate steps; the tree is built from it.
     dtype
-        torch's name without ``torch.``, or the file's own word for a type that torch lacks.
+        torch's name without ``torch.``, or the file's own word for a type that torch lacks, or
+        `UNKNOWN`.
     stride, storage_offset
         In elements.
     storage
@@ -120,8 +124,13 @@ class TensorEntry:
 
     @property
     def numel(self) -> int:
-        """Elements: the product of the shape, 1 for a 0-d tensor."""
-        return math.prod(self.shape)
+        """Elements: the product of the shape, 1 for a 0-d tensor, 0 where it is not known."""
+        return math.prod(self.shape) if self.is_described else 0
+
+    @property
+    def is_described(self) -> bool:
+        """Whether its shape and dtype are known; else it is but a name, with a problem."""
+        return self.dtype != UNKNOWN or bool(self.shape)
 
     @property
     def itemsize(self) -> int:

@@ -292,6 +292,8 @@ class TensorPage(QWidget):
 
 def facts(entry: TensorEntry) -> str:
     """What there is to say of a tensor besides its name, in one line."""
+    if not entry.is_described:
+        return "not described in the file"
     shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
