@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.distributed.checkpoint.metadata import (
+    BytesStorageMetadata,
     ChunkStorageMetadata,
     Metadata,
     MetadataIndex,
@@ -590,3 +593,24 @@ def test_no_file_of_a_set_is_written_over(tmp_path: Path) -> None:
             progress=lambda _: None,
         )
     assert set(load_file(target)) == {key for key in state if "layers.3" in key}
+
+
+def test_values_that_all_refer_to_one_run_are_not_read_a_thousand_times(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"N0" * 50_000 + b"K\x01.")
+        archive.writestr("archive/version", "3")
+    content = buffer.getvalue()
+    (tmp_path / "__0_0.distcp").write_bytes(content)
+    names = [f"v{number}" for number in range(1000)]
+    metadata = Metadata(
+        state_dict_metadata={name: BytesStorageMetadata() for name in names},
+        storage_data={
+            MetadataIndex(name): _StorageInfo("__0_0.distcp", 0, len(content)) for name in names
+        },
+    )
+    (tmp_path / ".metadata").write_bytes(pickle.dumps(metadata, 4))
+    checkpoint = open_checkpoint(tmp_path)
+    checkpoint.close()
+    assert [value.text for value in checkpoint.values] == ["1"]
+    assert any("more than the files hold" in found.message for found in checkpoint.findings)

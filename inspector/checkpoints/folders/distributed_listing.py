@@ -62,6 +62,8 @@ class Listing:
         self._lost: Final[dict[str, int]] = {}
         self._file = reader.file(directory.path / METADATA)
         self._hidden = 0
+        #: Bytes that were read of plain values, and bytes of the files that were opened.
+        self._read = self._held = 0
 
     def read(self) -> None:
         """List everything that ``.metadata`` describes."""
@@ -89,7 +91,9 @@ class Listing:
         problem = "the metadata do not say where it is"
         if place is not None:
             file, problem = self._locate(place)
-            if file is not None:
+            if file is not None and not self._may_read(place):
+                problem = "the metadata refer to more than the files hold"
+            elif file is not None:
                 try:
                     archive = open_slice(file, place, self._reader.check)
                     archive.notes()
@@ -102,6 +106,11 @@ class Listing:
         where = display_text(".".join(map(str, path)))
         if len(self._findings) < _MAX_PROBLEMS:
             self._findings.append(Finding("warning", f"A value can not be read: {problem}.", where))
+
+    def _may_read(self, place: Place) -> bool:
+        """Whether to read a run as a whole: all of them together are no more than the files."""
+        self._read += place.length
+        return self._read <= self._held
 
     def _judge(self, pickle: Pickle) -> None:
         """Take down what the pickle of a value asks to import; most ask for the same."""
@@ -193,6 +202,7 @@ class Listing:
         found = self._files.get(place.file)
         if found is None:
             found = self._files[place.file] = self._open(place.file)
+            self._held += found.size if isinstance(found, LocalFile) else 0
         if isinstance(found, str):
             self._lost[shown] = self._lost.get(shown, 0) + 1
             return None, found
