@@ -8,18 +8,12 @@ from typing import Final
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.naming import display_text
 
-_LATER = "is a {}, which this version does not read yet."
 _LFS = b"version https://git-lfs.github.com/spec/"
 _UNPACK = "Unpack it, and open what comes out."
 _DOWNLOAD = "Download the file itself; the link may need a login, or lead to a page about the file."
 
 #: First bytes, what they say, and what to do.
 _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
-    (
-        bytes.fromhex("80028a0a6cfc9c46f9206aa85019"),
-        _LATER.format("torch file from before version 1.6"),
-        "Load it in torch and save it again: that makes a zip file.",
-    ),
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),
@@ -70,8 +64,6 @@ def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
             "is a tar archive: a torch file from before version 0.1.10, or something packed.",
             _UNPACK,
         )
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return _LATER.format("plain pickle"), "Save it by torch.save."
     if not head.strip(b"\0"):
         return (
             f"begins with {len(head):,} zero bytes: the download of its {size:,} bytes did not "

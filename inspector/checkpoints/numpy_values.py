@@ -125,7 +125,7 @@ class NumpyReader:
             if type(args) is not tuple or len(args) < 4:
                 return None
             fortran = type(args[3]) is str and args[3] == "F"
-            return NumpyArray(args[2], args[1], fortran, None, self._bytes(args[0]))
+            return NumpyArray(args[2], args[1], fortran, None, self.content(args[0]))
         if node.callee.qualified not in _RECONSTRUCTED:
             return None
         state = node.states[-1] if node.states else None
@@ -137,7 +137,7 @@ class NumpyReader:
             state[2],
             state[3] is True or (type(state[3]) is int and state[3] == 1),
             data if type(data) is list else None,
-            self._bytes(data),
+            self.content(data),
         )
 
     def is_scalar(self, node: ObjectNode) -> bool:
@@ -149,13 +149,13 @@ class NumpyReader:
         if type(node) is not ObjectNode:
             return None
         if _encoded_text(node) is not None:
-            raw = self._bytes(node)
+            raw = self.content(node)
             return None if raw is None else (type_name(raw), describe(raw))
         args = node.args
         if not self.is_scalar(node) or type(args) is not tuple or len(args) < 2:
             return None
         dtype, big, word = numpy_dtype(args[0])
-        raw = self._bytes(args[1])
+        raw = self.content(args[1])
         if type(raw) is not bytes or len(raw) > _MAX_SCALAR:
             return None
         if dtype not in _FORMATS:
@@ -167,7 +167,7 @@ class NumpyReader:
         value = numbers[0] if len(numbers) == 1 else complex(*numbers)
         return f"numpy.{dtype}", repr(value)
 
-    def _bytes(self, value: object) -> bytes | FarBytes | None:
+    def content(self, value: object) -> bytes | FarBytes | None:
         """Bytes, also where a protocol without bytes wrote ``_codecs.encode(text, "latin1")``."""
         if type(value) is bytes or type(value) is FarBytes:
             return value

@@ -44,6 +44,10 @@ Args = tuple[object, ...]
 #: sentence about it; None says that it is not there.
 FindStorage = Callable[[str], Storage | str | None]
 
+#: Finds what refers to a storage in the arguments of ``torch.storage._load_from_bytes``; None if
+#: they hold none.
+FindNested = Callable[[object], PersistentNode | None]
+
 #: A storage, the dtype of its elements, the device that it was on, why it can't be read.
 _Reference = tuple[Storage | None, str, str, str]
 
@@ -55,6 +59,8 @@ class Rebuilder:
     ----------
     find
         Finds a storage by its key.
+    nested
+        Finds what refers to a storage that is in the pickle itself.
 
     Attributes
     ----------
@@ -64,8 +70,9 @@ class Rebuilder:
         Keys of the storages that have fewer bytes than the pickle claims.
     """
 
-    def __init__(self, find: FindStorage) -> None:
+    def __init__(self, find: FindStorage, nested: FindNested = lambda _: None) -> None:
         self._find: Final = find
+        self._nested: Final = nested
         self._dtypes: Final[dict[int, str]] = {}
         self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
         self.claimed: Final[dict[str, int]] = {}
@@ -102,7 +109,12 @@ class Rebuilder:
         )
 
     def _reference(self, node: object) -> _Reference:
-        """What ``("storage", class, key, location, count)`` refers to."""
+        """What ``("storage", class, key, location, count)`` refers to.
+
+        In a plain pickle, such a reference is in an archive of its own.
+        """
+        if type(node) is ObjectNode and type(node.callee) is GlobalNode:
+            node = self._nested(node.args) if node.callee.qualified == LOAD_FROM_BYTES else None
         pid = node.pid if type(node) is PersistentNode else None
         if type(pid) is not tuple or len(pid) < 5 or type(pid[2]) is not str:
             raise _DamagedError("Its storage is not described as torch does.")
@@ -181,6 +193,17 @@ class Rebuilder:
             raise _DamagedError("Its name is too long for the names of its parts.")
         return self._inner(node, join_name(name, part, first=False), (*path, part), depth)
 
+    def loaded(self, args: Args, name: str, path: Path) -> TensorEntry:
+        """The storage that an archive within bytes holds."""
+        node = self._nested(args)
+        if node is None:
+            raise _DamagedError("It was saved within bytes that hold no storage of torch's.")
+        return self.bare_storage(node, name, path)
+
+
+#: How a plain pickle holds a storage: by the bytes of an archive in the legacy format.
+LOAD_FROM_BYTES: Final = "torch.storage._load_from_bytes"
+
 
 class _DamagedError(Exception):
     """A tensor that is not described as torch does; its text is for the user."""
@@ -211,6 +234,10 @@ def _moved(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tenso
         raise _DamagedError(_DAMAGED)
     entry = r._inner(args[0], name, path, depth)
     return replace(entry, device=device_text(args[2]), requires_grad=args[3] is True)
+
+
+def _loaded(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+    return r.loaded(args, name, path)
 
 
 def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
@@ -469,6 +496,7 @@ _BUILDERS: Final[dict[str, Builder]] = {
     "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _moved,
+    LOAD_FROM_BYTES: _loaded,
     "torch._tensor._rebuild_from_type": _from_type,
     "torch._tensor._rebuild_from_type_v2": _from_type,
 }

@@ -1,0 +1,332 @@
+"""Pickles outside of zip archives: torch's legacy files, plain pickles, joblib."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.checkpoints import Checkpoint, CheckpointError, InspectorError, open_checkpoint
+from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
+
+#: Those of which torch itself reads a storage in this format.
+DTYPES = [
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int8,
+    torch.uint8,
+    torch.int64,
+    torch.bool,
+    torch.complex64,
+]
+
+
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    made = {str(dtype): (torch.randn(5, 7) * 3).to(dtype) for dtype in DTYPES}
+    made["strided"] = torch.randn(6, 8)[::2, 1:5].t()
+    made["scalar"] = torch.tensor(2.5)
+    made["empty"] = torch.empty(0, 3)
+    return made
+
+
+def raw(checkpoint: Checkpoint, name: str) -> bytes:
+    entry = checkpoint.find(name)
+    assert entry is not None, [entry.name for entry in checkpoint.entries]
+    assert entry.problem == ""
+    source = tensor_source(entry)
+    return source.read_raw(Region.whole(source.shape)).tobytes()
+
+
+def torch_raw(tensor: torch.Tensor) -> bytes:
+    return tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def assert_equal_to_torch(checkpoint: Checkpoint, expected: dict[str, torch.Tensor]) -> None:
+    assert [entry.name for entry in checkpoint.entries] == list(expected)
+    for entry, (name, tensor) in zip(checkpoint.entries, expected.items(), strict=True):
+        assert entry.shape == tuple(tensor.shape)
+        assert entry.stride == tensor.stride()
+        assert f"torch.{entry.dtype}" == str(tensor.dtype)
+        assert raw(checkpoint, name) == torch_raw(tensor)
+
+
+# torch legacy -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
+def test_a_legacy_file_equals_torchs_own_reading(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "old.pth"
+    torch.save(state(), path, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.format == "torch legacy"
+    assert_equal_to_torch(checkpoint, torch.load(path, weights_only=False))
+    assert checkpoint.metadata["pickle protocol"] == str(protocol if protocol > 1 else 0)
+    assert checkpoint.metadata["byte order of the machine"] == "little"
+    assert checkpoint.findings == []
+    checkpoint.close()
+
+
+def test_tensors_of_a_legacy_file_share_their_storage(tmp_path: Path) -> None:
+    whole = torch.arange(12.0)
+    path = tmp_path / "views.pt"
+    torch.save(
+        {"whole": whole, "part": whole[3:9:2], "n": 7}, path, _use_new_zipfile_serialization=False
+    )
+    checkpoint = open_checkpoint(path)
+    first, second = checkpoint.entries
+    assert first.storage is second.storage
+    assert raw(checkpoint, "part") == torch_raw(whole[3:9:2])
+    assert [(value.name, value.text) for value in checkpoint.values] == [("n", "7")]
+    checkpoint.close()
+
+
+def test_a_legacy_file_cut_at_every_place(tmp_path: Path) -> None:
+    expected = {"a": torch.arange(6.0), "b": torch.arange(9, dtype=torch.int16)}
+    buffer = io.BytesIO()
+    torch.save(expected, buffer, _use_new_zipfile_serialization=False)
+    content = buffer.getvalue()
+    path = tmp_path / "cut.pt"
+    listed = 0
+    for end in range(len(content)):
+        path.write_bytes(content[:end])
+        try:
+            checkpoint = open_checkpoint(path)
+        except CheckpointError:
+            continue
+        listed += 1
+        assert any("cut short" in found.message for found in checkpoint.findings)
+        for entry in checkpoint.entries:
+            if not entry.problem:
+                assert raw(checkpoint, entry.name) == torch_raw(expected[entry.name])
+        checkpoint.close()
+    # From the end of the description on, all are listed.
+    assert listed > 50
+
+
+def test_a_legacy_file_of_a_whole_module_and_an_optimizer(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(5, 4)).sum().backward()
+    optimizer.step()
+    path = tmp_path / "all.pt"
+    torch.save(
+        {"model": model, "optimizer": optimizer.state_dict(), "args": argparse.Namespace(lr=0.1)},
+        path,
+        _use_new_zipfile_serialization=False,
+    )
+    checkpoint = open_checkpoint(path)
+    for name, tensor in model.state_dict().items():
+        assert raw(checkpoint, f"model.{name}") == torch_raw(tensor)
+    average = optimizer.state_dict()["state"][0]["exp_avg"]
+    assert raw(checkpoint, "optimizer.state[0].exp_avg") == torch_raw(average)
+    assert ("args.lr", "0.1") in [(value.name, value.text) for value in checkpoint.values]
+    checkpoint.close()
+
+
+# Plain pickles ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_plain_pickle_of_tensors_equals_pickles_own_reading(
+    tmp_path: Path, protocol: int
+) -> None:
+    path = tmp_path / "state.pkl"
+    path.write_bytes(pickle.dumps(state(), protocol))
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.format == "pickle"
+    assert_equal_to_torch(checkpoint, pickle.loads(path.read_bytes()))
+    checkpoint.close()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_plain_pickle_of_arrays_and_values(tmp_path: Path, protocol: int) -> None:
+    rng = np.random.default_rng(1)
+    arrays = {
+        "small": rng.standard_normal((3, 4)),
+        "large": rng.standard_normal((300, 200)).astype(np.float32),
+        "fortran": np.asfortranarray(rng.integers(0, 99, (40, 50))),
+        "big": np.arange(9, dtype=">i4"),
+    }
+    path = tmp_path / "arrays.pickle"
+    path.write_bytes(
+        pickle.dumps({**arrays, "epoch": 3, "rate": np.float32(0.5), "tags": ["a", "b"]}, protocol)
+    )
+    checkpoint = open_checkpoint(path)
+    assert [entry.name for entry in checkpoint.entries] == list(arrays)
+    for name, array in arrays.items():
+        native = array.astype(array.dtype.newbyteorder("="))
+        assert raw(checkpoint, name) == native.tobytes()
+    values = {value.name: value.text for value in checkpoint.values}
+    assert values == {"epoch": "3", "rate": "0.5", "tags": "['a', 'b']"}
+    checkpoint.close()
+
+
+def test_tensors_that_share_a_storage_share_it_here_too(tmp_path: Path) -> None:
+    linear = torch.nn.Linear(300, 200)
+    path = tmp_path / "module.pkl"
+    path.write_bytes(pickle.dumps({"module": linear, "weight": linear.weight}))
+    checkpoint = open_checkpoint(path)
+    names = [entry.name for entry in checkpoint.entries]
+    assert names == ["module.weight", "module.bias", "weight"]
+    assert raw(checkpoint, "module.weight") == torch_raw(linear.weight.detach())
+    assert raw(checkpoint, "weight") == torch_raw(linear.weight.detach())
+    checkpoint.close()
+
+
+def test_pickles_one_after_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "log.pkl"
+    with path.open("wb") as file:
+        for step in range(3):
+            pickle.dump({"step": step, "grad": torch.full((4,), float(step))}, file)
+    checkpoint = open_checkpoint(path)
+    assert [entry.name for entry in checkpoint.entries] == ["[0].grad", "[1].grad", "[2].grad"]
+    assert raw(checkpoint, "[2].grad") == torch_raw(torch.full((4,), 2.0))
+    assert [value.text for value in checkpoint.values] == ["0", "1", "2"]
+    checkpoint.close()
+    with path.open("ab") as file:
+        file.write(b"\xff\xff\xff")
+    checkpoint = open_checkpoint(path)
+    assert any("3 bytes follow" in found.message for found in checkpoint.findings)
+    checkpoint.close()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_hostile_pickle_runs_nothing(tmp_path: Path, protocol: int) -> None:
+    mark = tmp_path / "ran"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {mark}",)
+
+    path = tmp_path / "bomb.pkl"
+    path.write_bytes(pickle.dumps({"w": torch.ones(2), "bomb": Bomb()}, protocol))
+    checkpoint = open_checkpoint(path)
+    assert raw(checkpoint, "w") == torch_raw(torch.ones(2))
+    assert any(found.severity == "danger" for found in checkpoint.findings)
+    assert not mark.exists()
+    checkpoint.close()
+
+
+def test_what_an_archive_within_a_pickle_asks_for_is_judged(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, ("true",)
+
+    inner = io.BytesIO()
+    torch.save(Bomb(), inner, _use_new_zipfile_serialization=False)
+
+    class Outer:
+        def __reduce__(self) -> tuple[object, tuple[bytes]]:
+            return torch.storage._load_from_bytes, (inner.getvalue(),)
+
+    path = tmp_path / "nested.pkl"
+    path.write_bytes(pickle.dumps({"w": Outer()}))
+    checkpoint = open_checkpoint(path)
+    assert any(found.severity == "danger" for found in checkpoint.findings)
+    assert "no storage of torch's" in checkpoint.entries[0].problem
+    checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["import os\n", "(see below)\n", "Values:\n1, 2\n", "I am a text.\n", "name,age\nA,1\n"]
+)
+def test_a_text_is_no_pickle(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "notes.pkl"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match="text"):
+        open_checkpoint(path)
+
+
+# joblib -----------------------------------------------------------------------------------------
+
+
+class Estimator:
+    """As in scikit-learn: an object with arrays as attributes."""
+
+    def __init__(self) -> None:
+        self.coef_ = np.random.default_rng(2).standard_normal((30, 40))
+        self.classes_ = np.array(["a", "bc"])
+        self.alpha = 0.25
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_joblib_file_equals_joblibs_own_reading(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "model.joblib"
+    saved = {
+        "estimator": Estimator(),
+        "fortran": np.asfortranarray(np.arange(12, dtype=np.float32).reshape(3, 4)),
+        "objects": np.array([1, "two", None], dtype=object),
+        "empty": np.empty((0, 3)),
+        "last": np.arange(100_000),
+        "step": 12,
+    }
+    joblib.dump(saved, path, protocol=protocol)
+    expected = joblib.load(path)
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.format == "joblib"
+    assert raw(checkpoint, "estimator.coef_") == expected["estimator"].coef_.tobytes()
+    for name in ("fortran", "last", "empty"):
+        assert raw(checkpoint, name) == expected[name].tobytes()
+    values = {value.name: value.text for value in checkpoint.values}
+    assert values["step"] == "12"
+    assert values["estimator.alpha"] == "0.25"
+    assert values["objects"] == "[1, 'two', None]"
+    assert "U2" in values["estimator.classes_"]
+    assert [found for found in checkpoint.findings if found.severity != "note"] == []
+    checkpoint.close()
+
+
+# Damage -----------------------------------------------------------------------------------------
+
+
+def _samples() -> list[bytes]:
+    legacy = io.BytesIO()
+    tensors = OrderedDict(w=torch.arange(6.0).reshape(2, 3), v=torch.ones(4).half())
+    torch.save(tensors, legacy, _use_new_zipfile_serialization=False)
+    dumped = io.BytesIO()
+    joblib.dump({"a": np.arange(5), "e": Estimator(), "o": np.array([1, None])}, dumped)
+    return [legacy.getvalue(), dumped.getvalue(), *(pickle.dumps(tensors, n) for n in (0, 2, 4))]
+
+
+SAMPLES = _samples()
+
+
+@given(
+    sample=st.sampled_from(SAMPLES),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=5),
+    end=st.floats(0.3, 1),
+)
+@settings(max_examples=200, deadline=None)
+def test_damage_is_an_error_in_words(
+    tmp_path_factory: pytest.TempPathFactory,
+    sample: bytes,
+    changes: list[tuple[float, int]],
+    end: float,
+) -> None:
+    content = bytearray(sample)
+    for place, byte in changes:
+        content[min(int(place * len(content)), len(content) - 1)] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.pkl"
+    path.write_bytes(content[: int(end * len(content)) + 1])
+    with contextlib.suppress(InspectorError):
+        checkpoint = open_checkpoint(path)
+        for entry in checkpoint.entries:
+            source = tensor_source(entry)
+            if entry.numel < 1000:
+                source.read(Region.whole(source.shape))
+        checkpoint.close()
