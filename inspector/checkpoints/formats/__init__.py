@@ -74,6 +74,7 @@ FORMATS: Final = (
     Format("safetensors", "safetensors", (".safetensors",)),
     Format("NumPy array", "npy", (".npy",), (b"\x93NUMPY",)),
     Format("HDF5", "hdf5", (".h5", ".hdf5")),
+    Format("ONNX", "onnx", (".onnx",)),
     Format("torch legacy", "torch_legacy", _TORCH),
     Format("pickle", "plain_pickle", (*_TORCH, ".pkl", ".pickle", ".p", ".joblib")),
     # The last: a file of another format may hold a zip archive too.
