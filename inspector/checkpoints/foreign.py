@@ -54,8 +54,8 @@ def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
         return CheckpointError(f"{name} {what}", advice=advice)
     return CheckpointError(
         f"{name} is no checkpoint of a known format: it begins with the bytes {head[:8].hex(' ')}.",
-        advice="torch's files, safetensors, GGUF, ONNX, NumPy's, HDF5 and pickles can be read, whatever "
-        "their names.",
+        advice="The files of torch and NumPy, safetensors, GGUF, ONNX, HDF5 and pickles can be "
+        "read, whatever their names.",
     )
 
 

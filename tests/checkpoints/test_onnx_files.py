@@ -149,7 +149,9 @@ def test_external_data(tmp_path: Path) -> None:
     checkpoint.close()
 
 
-@pytest.mark.parametrize("place", ["../secret", "/etc/hostname", "a/../../secret", "link/secret"])
+@pytest.mark.parametrize(
+    "place", ["../secret", "/etc/hostname", "a/../../secret", "link/secret", "linked"]
+)
 def test_cve_2022_25882_and_2024_27318_files_outside_are_not_read(
     tmp_path: Path, place: str
 ) -> None:
@@ -157,6 +159,7 @@ def test_cve_2022_25882_and_2024_27318_files_outside_are_not_read(
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
+    (folder / "linked").symlink_to(tmp_path / "secret")
     tensor = numpy_helper.from_array(np.zeros(8), "w")
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -165,6 +168,23 @@ def test_cve_2022_25882_and_2024_27318_files_outside_are_not_read(
     checkpoint = open_checkpoint(saved(folder / "model.onnx", model(tensor)))
     assert "not followed" in checkpoint.entries[0].problem
     assert checkpoint.findings[0].severity == "danger"
+    checkpoint.close()
+
+
+def test_links_of_a_hubs_cache_are_followed(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "main"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    array = np.random.default_rng(1).standard_normal((40, 50))
+    made = model(numpy_helper.from_array(array, "w"))
+    onnx.save(
+        made, blobs / "1f2e", save_as_external_data=True, location="weights", size_threshold=0
+    )
+    (blobs / "weights").rename(blobs / "3d4c")
+    (snapshot / "model.onnx").symlink_to(blobs / "1f2e")
+    (snapshot / "weights").symlink_to(blobs / "3d4c")
+    checkpoint = open_checkpoint(snapshot / "model.onnx")
+    assert values(checkpoint, "w").tobytes() == array.tobytes()
     checkpoint.close()
 
 

@@ -8,6 +8,7 @@ Sources: ``onnx/onnx.proto`` (IR version 11), protobuf.dev/programming-guides/en
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -426,7 +427,16 @@ class _Listing:
 
     def _open(self, folder: Path, name: str) -> LocalFile | str:
         try:
-            return LocalFile(inside(folder, name.removeprefix("./")), self._pool)
+            path = inside(folder, name.removeprefix("./"))
+            # A hub's cache has a link for the model, and links beside it to files beside that.
+            own = (str(folder.resolve()), str(self._file.path.resolve().parent))
+            real = str(path.resolve())
+            if not any(os.path.commonpath([place, real]) == place for place in own):
+                raise CheckpointError(
+                    f"{display_text(name, 200)!r} is a link that leads out of the folder; it is "
+                    "not followed."
+                )
+            return LocalFile(path, self._pool)
         except CheckpointError as error:
             message = f"Its numbers are in a file beside the model. {error.message}"
             if "not followed" in error.message:
