@@ -119,6 +119,10 @@ class PickleStream:
         """The next bytes, which are no pickle; there have to be so many."""
         return self._machine.take(length)
 
+    def skip(self, length: int) -> None:
+        """Go on behind the next bytes; there have to be so many."""
+        self._machine.skip(length)
+
     @property
     def position(self) -> int:
         """Where the next one begins."""

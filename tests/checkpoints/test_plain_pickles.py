@@ -7,6 +7,8 @@ import contextlib
 import io
 import os
 import pickle
+import struct
+import tarfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -136,6 +138,92 @@ def test_a_legacy_file_of_a_whole_module_and_an_optimizer(tmp_path: Path) -> Non
     assert raw(checkpoint, "optimizer.state[0].exp_avg") == torch_raw(average)
     assert ("args.lr", "0.1") in [(value.name, value.text) for value in checkpoint.values]
     checkpoint.close()
+
+
+# torch tar --------------------------------------------------------------------------------------
+
+
+def tar_of(tensors: dict[str, torch.Tensor]) -> bytes:
+    """An archive as torch 0.1.9 wrote it, by what torch's own `legacy_load` reads."""
+    storages, described = io.BytesIO(), io.BytesIO()
+    pickle.dump(len(tensors), storages, 2)
+    pickle.dump(len(tensors), described, 2)
+    for number, tensor in enumerate(tensors.values()):
+        storage = tensor.untyped_storage()
+        kind = getattr(torch, f"{LEGACY[tensor.dtype]}Storage")
+        pickle.dump((100 + number, "cpu", kind), storages, 2)
+        storages.write((storage.nbytes() // tensor.itemsize).to_bytes(8, "little"))
+        storages.write(bytes(storage))
+        pickle.dump((number, 100 + number, torch.FloatTensor), described, 2)
+        described.write(struct.pack("<ii", tensor.dim(), 0))
+        described.write(struct.pack(f"<{tensor.dim()}q", *tensor.shape))
+        described.write(struct.pack(f"<{tensor.dim()}q", *tensor.stride()))
+        described.write(struct.pack("<q", tensor.storage_offset()))
+    pickle.dump([], storages, 2)
+    pickled = io.BytesIO()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value: object) -> object:
+            return str(value.number) if isinstance(value, Reference) else None
+
+    names = OrderedDict((name, Reference(number)) for number, name in enumerate(tensors))
+    Pickler(pickled, 2).dump({"model": names, "epoch": 3})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in (
+            ("sys_info", pickle.dumps({"little_endian": True}, 2)),
+            ("pickle", pickled.getvalue()),
+            ("tensors", described.getvalue()),
+            ("storages", storages.getvalue()),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class Reference:
+    """Stands for a tensor in a pickle."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+LEGACY = {torch.float32: "Float", torch.int64: "Long", torch.float16: "Half", torch.uint8: "Byte"}
+
+
+def test_a_tar_file_equals_torchs_own_reading(tmp_path: Path) -> None:
+    tensors = {
+        "w": torch.randn(4, 5),
+        "t": torch.randn(6, 7).t()[1:3],
+        "long": torch.arange(9),
+        "byte": torch.arange(5, dtype=torch.uint8),
+    }
+    path = tmp_path / "model.pth"
+    path.write_bytes(tar_of(tensors))
+    expected = torch.load(path, weights_only=False)
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.format == "torch tar"
+    assert [entry.name for entry in checkpoint.entries] == [f"model.{name}" for name in tensors]
+    for name, tensor in expected["model"].items():
+        assert raw(checkpoint, f"model.{name}") == torch_raw(tensor)
+        assert torch.equal(tensor, tensors[name])
+    assert [(value.name, value.text) for value in checkpoint.values] == [("epoch", "3")]
+    checkpoint.close()
+
+
+def test_a_tar_file_cut_at_every_place(tmp_path: Path) -> None:
+    expected = {"w": torch.randn(4, 5), "v": torch.arange(300)}
+    content, path = tar_of(expected), tmp_path / "cut.pth"
+    for end in range(0, len(content), 61):
+        path.write_bytes(content[:end])
+        with contextlib.suppress(CheckpointError):
+            checkpoint = open_checkpoint(path)
+            for entry in checkpoint.entries:
+                if not entry.problem:
+                    name = entry.name.removeprefix("model.")
+                    assert raw(checkpoint, entry.name) == torch_raw(expected[name])
+            checkpoint.close()
 
 
 # Plain pickles ----------------------------------------------------------------------------------
@@ -300,7 +388,12 @@ def _samples() -> list[bytes]:
     torch.save(tensors, legacy, _use_new_zipfile_serialization=False)
     dumped = io.BytesIO()
     joblib.dump({"a": np.arange(5), "e": Estimator(), "o": np.array([1, None])}, dumped)
-    return [legacy.getvalue(), dumped.getvalue(), *(pickle.dumps(tensors, n) for n in (0, 2, 4))]
+    return [
+        legacy.getvalue(),
+        dumped.getvalue(),
+        tar_of(tensors),
+        *(pickle.dumps(tensors, n) for n in (0, 2, 4)),
+    ]
 
 
 SAMPLES = _samples()

@@ -76,6 +76,7 @@ FORMATS: Final = (
     Format("HDF5", "hdf5", (".h5", ".hdf5")),
     Format("ONNX", "onnx", (".onnx",)),
     Format("torch legacy", "torch_legacy", _TORCH),
+    Format("torch tar", "torch_tar", (*_TORCH, ".tar")),
     Format("pickle", "plain_pickle", (*_TORCH, ".pkl", ".pickle", ".p", ".joblib")),
     # The last: a file of another format may hold a zip archive too.
     Format("torch zip", "torch_zip", _TORCH, test="sniff_behind_something"),

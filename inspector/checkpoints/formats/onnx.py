@@ -429,8 +429,8 @@ class _Listing:
         try:
             path = inside(folder, name.removeprefix("./"))
             # A hub's cache has a link for the model, and links beside it to files beside that.
-            own = (str(folder.resolve()), str(self._file.path.resolve().parent))
-            real = str(path.resolve())
+            own = (os.path.realpath(folder), os.path.split(os.path.realpath(self._file.path))[0])
+            real = os.path.realpath(path)
             if not any(os.path.commonpath([place, real]) == place for place in own):
                 raise CheckpointError(
                     f"{display_text(name, 200)!r} is a link that leads out of the folder; it is "
