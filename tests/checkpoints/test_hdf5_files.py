@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,21 @@ def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
     path.write_bytes(SAMPLES[0][:20])
     with pytest.raises(CheckpointError, match="cut"):
         open_checkpoint(path)
+
+
+def test_a_dataset_without_elements_may_lie_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.h5"
+    with h5py.File(path, "w") as file:
+        file["w"] = np.ones((7, 11))
+        offset = file["w"].id.get_offset()
+    content = path.read_bytes()
+    content = content.replace(struct.pack("<QQ", 7, 11), struct.pack("<QQ", 7, 0))
+    content = content.replace(struct.pack("<QQ", offset, 616), struct.pack("<QQ", 1 << 60, 616))
+    path.write_bytes(content)
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    assert entry.shape == (7, 0)
+    assert entry.storage is not None
+    assert entry.storage.offset + entry.storage.nbytes <= entry.storage.source.size
+    assert values(checkpoint, "w").shape == (7, 0)
+    checkpoint.close()

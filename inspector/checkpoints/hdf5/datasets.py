@@ -173,7 +173,8 @@ class _Reading:
                 fill = self._fill()
                 source = AssembledChunks(shape, shape, self._type.size, lambda _: None, fill)
         else:
-            offset = self._space.base + layout.address
+            # Without elements, the address may be anything.
+            offset = self._space.base + layout.address if size else 0
             key = f"byte {offset:,}"
             nbytes = max(0, min(size, self._space.size - layout.address))
             source = self._space.source
