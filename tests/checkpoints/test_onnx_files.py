@@ -201,6 +201,27 @@ def test_a_truncated_model_says_so_and_lists_the_rest(tmp_path: Path) -> None:
     checkpoint.close()
 
 
+@pytest.mark.parametrize("kind", ["FLOAT", "DOUBLE", "INT64", "INT4"])
+def test_typed_numbers_of_a_truncated_model_are_those_that_are_there(
+    tmp_path: Path, kind: str
+) -> None:
+    """Their storage had the bytes that the field claims, beyond the end of the file."""
+    tensor = helper.make_tensor("w", getattr(TensorProto, kind), [200], [1] * 200)
+    content = model(tensor).SerializeToString()
+    path = tmp_path / "cut.onnx"
+    for length in range(20, len(content), 17):
+        path.write_bytes(content[:length])
+        with (
+            contextlib.suppress(CheckpointError),
+            contextlib.closing(open_checkpoint(path)) as checkpoint,
+        ):
+            for entry in checkpoint.entries:
+                if entry.storage is None or entry.problem:
+                    continue
+                assert entry.storage.offset + entry.storage.nbytes <= entry.storage.source.size
+                tensor_source(entry).read(Region.whole(entry.shape))
+
+
 @pytest.mark.parametrize(
     "content",
     [b"\x08\x07", b"hello", b"\x08\x07\x12\x03abc", bytes(100), b"\x3a\x00", b"\x0a\x01a"],

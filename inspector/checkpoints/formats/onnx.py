@@ -319,7 +319,10 @@ class _Listing:
             elif found.number == 3:
                 tensor.is_segment = True
             elif found.number in (4, 5, 6, 7, 10, 11):
-                tensor.typed.setdefault(found.number, []).append(found)
+                # A run may claim to reach beyond a file that is cut short.
+                there = max(0, min(found.length, self._file.size - found.offset))
+                run = found._replace(length=there)
+                tensor.typed.setdefault(found.number, []).append(run)
             elif found.number == 8 and found.kind == 2:
                 tensor.name = self._text(found, _MAX_NAME)
             elif found.number == 9 and found.kind == 2:
