@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspector.checkpoints.errors import Cancelled, CheckpointError, InspectorError, TensorError
+from inspector.checkpoints.formats import SUFFIXES
 from inspector.checkpoints.model import (
     ByteSource,
     Checkpoint,
@@ -18,6 +19,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.open import open_checkpoint
 
 __all__ = [
+    "SUFFIXES",
     "ByteSource",
     "Cancelled",
     "Checkpoint",

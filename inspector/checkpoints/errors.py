@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from inspector.checkpoints.naming import display_text
+
+#: Characters of each part of an error, at most: the names in it come from files.
+_LIMIT: Final = 2000
+
 
 class InspectorError(Exception):
     """Something that could not be done, in words for the person who asked for it.
+
+    Messages name members and tensors by words of the file, so what could disturb a terminal or a
+    window is escaped here, in one place, however an error comes about.
 
     Parameters
     ----------
@@ -17,10 +27,10 @@ class InspectorError(Exception):
     """
 
     def __init__(self, message: str, *, where: str = "", advice: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.advice = advice
+        self.message = display_text(message, _LIMIT)
+        self.where = display_text(where, _LIMIT)
+        self.advice = display_text(advice, _LIMIT)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """Everything in one line, as the command line prints it."""

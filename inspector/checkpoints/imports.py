@@ -8,161 +8,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
-from inspector.checkpoints.model import Finding
+from inspector.checkpoints import import_lists as lists
+from inspector.checkpoints.model import Finding, Import, Severity
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import GlobalNode
 
-#: Modules whose classes and functions are what tensors and plain values are made of.
-_ORDINARY_MODULES: Final = frozenset(
-    {
-        "torch",
-        "torch._utils",
-        "torch._tensor",
-        "torch.cuda",
-        "torch.storage",
-        "torch.nn.parameter",
-        "torch.jit._pickle",
-        "collections",
-        "numpy",
-        "numpy.core.multiarray",
-        "numpy._core.multiarray",
-        "numpy._core.numeric",
-        "numpy.core.numeric",
-        "ml_dtypes",
-    }
-)
-_ORDINARY: Final = frozenset(
-    {
-        "_codecs.encode",
-        "argparse.Namespace",
-        "copy_reg._reconstructor",
-        "copyreg._reconstructor",
-        "torch.serialization._get_layout",
-        "torch.nested._internal.nested_tensor.NestedTensor",
-        "torch.nested._internal.nested_tensor._rebuild_njt",
-    }
-)
-
-#: Functions of the modules above that do more than make values.
-_DANGEROUS: Final = frozenset(
-    {
-        "numpy.load",
-        "numpy.fromfile",
-        "numpy.save",
-        "torch.load",
-        "torch.save",
-        "torch.compile",
-        "torch.hub",
-        "torch.ops",
-        "torch.classes",
-        "torch.import_ir_module",
-    }
-)
-
-_BUILTINS: Final = frozenset({"builtins", "__builtin__"})
-_BUILTIN_TYPES: Final = frozenset(
-    [
-        "bool",
-        "bytearray",
-        "bytes",
-        "complex",
-        "dict",
-        "float",
-        "frozenset",
-        "int",
-        "list",
-        "long",
-        "object",
-        "range",
-        "set",
-        "slice",
-        "str",
-        "tuple",
-        "type",
-        "unicode",
-        "xrange",
-    ]
-)
-#: Can reach harmful things, and is also how Python pickles bound methods.
-_DOUBTFUL: Final = frozenset({"getattr", "super", "property", "hasattr", "iter", "map", "reversed"})
-
-#: Modules of the standard library whose objects people keep in checkpoints.
-_PLAIN_STDLIB: Final = frozenset(
-    [
-        "_codecs",
-        "abc",
-        "argparse",
-        "array",
-        "calendar",
-        "collections",
-        "copyreg",
-        "dataclasses",
-        "datetime",
-        "decimal",
-        "enum",
-        "fractions",
-        "functools",
-        "ipaddress",
-        "logging",
-        "numbers",
-        "pathlib",
-        "random",
-        "re",
-        "string",
-        "time",
-        "types",
-        "typing",
-        "uuid",
-        "weakref",
-        "zoneinfo",
-        "_collections_abc",
-        "_thread",
-        "threading",
-        "queue",
-        "statistics",
-        "io",
-    ]
-)
-
-#: Packages that are no part of Python and run or fetch things.
-_HARMFUL_PACKAGES: Final = frozenset(
-    [
-        "pip",
-        "setuptools",
-        "pkg_resources",
-        "distutils",
-        "IPython",
-        "dill",
-        "cloudpickle",
-        "joblib",
-        "requests",
-        "urllib3",
-        "paramiko",
-        "fsspec",
-        "commands",
-        "posixpath_system",
-        "torch.hub",
-        "torch.utils.cpp_extension",
-        "torch._inductor",
-        "torch._dynamo",
-        "torch.distributed",
-        "torch.jit.unsupported_tensor_ops",
-        "torch.utils.collect_env",
-        "torch.utils.bottleneck",
-        "torch.utils._config_module",
-        "torch.utils.data.datapipes",
-        "torch.fx",
-        "numpy.testing",
-        "numpy.f2py",
-        "numpy.distutils",
-        "numpy.ctypeslib",
-    ]
-)
+#: Parts of a name that are looked at; those in the lists have fewer.
+_MAX_PARTS: Final = 8
 
 #: Names in one finding, at most.
 _MAX_NAMES: Final = 20
+#: Names in the account, at most.
+_MAX_LISTED: Final = 1000
+_ORDER: Final = ("danger", "warning", "note", "ordinary")
 #: Findings about single names, at most.
 _MAX_FINDINGS: Final = 50
 
@@ -216,29 +76,92 @@ def judge_imports(asked_for: Sequence[GlobalNode], member: str) -> list[Finding]
     return findings
 
 
-def _severity(node: GlobalNode) -> str:
+def list_imports(asked_for: Sequence[GlobalNode], member: str) -> list[Import]:
+    """The plain account of what a pickle asks to import, the surprising first.
+
+    Parameters
+    ----------
+    member
+        Where the pickle is, for `Import.where`.
+    """
+    found = [
+        Import(node.qualified, _severity(node) or "ordinary", member)
+        for node in asked_for[:_MAX_LISTED]
+    ]
+    found.sort(key=lambda item: _ORDER.index(item.judgement))
+    return found
+
+
+def _severity(node: GlobalNode) -> Severity | Literal[""]:
     """``danger``, ``warning``, ``note``, or nothing for what tensors are made of."""
-    module, name = node.module, node.name
-    package = module.partition(".")[0]
-    if module in _BUILTINS:
-        if name in _BUILTIN_TYPES:
-            return ""
-        return "warning" if name in _DOUBTFUL else "danger"
-    qualified = node.qualified
-    if qualified in _ORDINARY:
-        return ""
-    if qualified in _DANGEROUS or package in _HARMFUL_PACKAGES:
+    module, name, qualified = node.module, node.name, node.qualified
+    if module in lists.BUILTINS:
+        return _builtin(name)
+    if _is_listed(qualified, lists.DANGEROUS) or _is_listed(qualified, lists.HARMFUL):
         return "danger"
-    if any(qualified.startswith(f"{harmful}.") for harmful in _HARMFUL_PACKAGES):
-        return "danger" if name[:1].islower() or "." in name else "note"
+    if qualified in lists.DOUBTFUL:
+        return "warning"
     # `torch` and `serialization.os.system` is a way to say `os.system`.
-    if any(part.lstrip("_") in sys.stdlib_module_names for part in name.split(".")[:-1]):
+    *way, last = name.split(".")
+    if (
+        any(_is_stdlib(part.lstrip("_")) for part in way)
+        or last.strip("_") in lists.REACHED_MODULES
+    ):
         return "danger"
-    if module in _ORDINARY_MODULES and "." not in name:
+    if "." not in name and name.startswith(lists.ORDINARY.get(module, ())):
         return ""
-    if package in sys.stdlib_module_names:
-        return "note" if package in _PLAIN_STDLIB else "danger"
+    is_function = _is_function(name)
+    if is_function and _is_listed(qualified, lists.HARMFUL_FUNCTIONS):
+        return "danger"
+    package = module.partition(".")[0]
+    if package in lists.PLAIN_STDLIB or module in lists.PLAIN_STDLIB:
+        return _plain(qualified, name)
+    if qualified in lists.PLAIN_CLASSES:
+        return "note"
+    if _is_stdlib(package):
+        return "danger"
+    if is_function and name.rpartition(".")[2] in lists.TELLING_NAMES:
+        return "warning"
     return "note"
+
+
+def _builtin(name: str) -> Severity | Literal[""]:
+    if name in lists.BUILTIN_TYPES:
+        return ""
+    if name in lists.BUILTIN_DOUBTFUL:
+        return "warning"
+    if name in lists.BUILTIN_HARMLESS or name.endswith(("Error", "Exception", "Warning")):
+        return "note"
+    return "danger"
+
+
+def _plain(qualified: str, name: str) -> Severity:
+    """The judgement on a name in one of the plain modules: not on what is hidden in it."""
+    if qualified in lists.PLAIN_PRIVATE:
+        return "note"
+    is_hidden = name.startswith("_") and not name.endswith("__") and _is_function(name)
+    return "danger" if is_hidden or ("." in name and _is_function(name)) else "note"
+
+
+def _is_function(name: str) -> bool:
+    """Whether the last part of a name is written as functions are, as far as one can tell."""
+    return name.rpartition(".")[2].lstrip("_")[:1].islower()
+
+
+def _is_stdlib(package: str) -> bool:
+    return package in sys.stdlib_module_names or package in lists.OTHER_STDLIB
+
+
+def _is_listed(qualified: str, names: frozenset[str]) -> bool:
+    """Whether a name, or a package that it lies in, is one of ``names``."""
+    end = -1
+    for _ in range(_MAX_PARTS):
+        end = qualified.find(".", end + 1)
+        if end < 0:
+            return qualified in names
+        if qualified[:end] in names:
+            return True
+    return False
 
 
 def _shown(node: GlobalNode) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from inspector.checkpoints.model import Checkpoint, Storage, TensorEntry
+from inspector.checkpoints.model import Checkpoint, Import, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
 
 #: Other names that are given for one storage, at most.
 _MAX_SHARED: Final = 16
+
+#: Names that are given of what a file asks to import, for each judgement, at most.
+_MAX_IMPORTS: Final = 40
 
 #: Characters of the widest column of names.
 _MAX_NAME: Final = 72
@@ -29,6 +32,10 @@ def to_json(checkpoint: Checkpoint) -> dict[str, Any]:
         "findings": [
             {"severity": finding.severity, "message": finding.message, "where": finding.where}
             for finding in checkpoint.findings
+        ],
+        "imports": [
+            {"name": item.name, "judgement": item.judgement, "where": item.where}
+            for item in checkpoint.imports
         ],
         "values": [
             {"name": value.name, "type": value.type_name, "text": value.text}
@@ -52,6 +59,10 @@ def to_text(checkpoint: Checkpoint) -> Iterator[str]:
         yield "Values"
         for value in checkpoint.values:
             yield f"  {display_text(value.name, _MAX_NAME)} = {value.text}  ({value.type_name})"
+    if checkpoint.imports:
+        yield ""
+        yield "Asks to import (nothing was imported)"
+        yield from _imports(checkpoint.imports)
     if checkpoint.findings:
         yield ""
         yield "Findings"
@@ -132,6 +143,17 @@ def _remarks(entry: TensorEntry) -> str:
     if entry.problem:
         remarks.append(entry.problem)
     return ", ".join(remarks)
+
+
+def _imports(imports: Sequence[Import]) -> Iterator[str]:
+    """A line for each judgement."""
+    by_judgement: dict[str, list[str]] = {}
+    for item in imports:
+        by_judgement.setdefault(item.judgement, []).append(display_text(item.name, 200))
+    for judgement, names in by_judgement.items():
+        rest = len(names) - _MAX_IMPORTS
+        more = f" and {rest:,} more" if rest > 0 else ""
+        yield f"  {judgement}: {', '.join(names[:_MAX_IMPORTS])}{more}"
 
 
 def _totals(checkpoint: Checkpoint) -> Iterator[str]:

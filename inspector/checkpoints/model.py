@@ -171,6 +171,25 @@ class Finding:
     where: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A class or function that a pickle asks for. It was not imported.
+
+    Attributes
+    ----------
+    name
+        ``module.name``, as the file has it.
+    judgement
+        ``ordinary``: what tensors and plain values are made of. Else as in `Finding.severity`.
+    where
+        The pickle that asks for it; empty if there is but one.
+    """
+
+    name: str
+    judgement: Literal["ordinary", "note", "warning", "danger"]
+    where: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """An opened file: its format, its entries, what it says of itself, what was noticed.
@@ -183,6 +202,8 @@ class Checkpoint:
         The file's bytes.
     metadata
         What the file says of itself, text by name.
+    imports
+        All that its pickles ask to import, the surprising first. Nothing of it was imported.
     sources
         What has to be closed.
     """
@@ -194,6 +215,7 @@ class Checkpoint:
     values: Sequence[ValueEntry] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    imports: Sequence[Import] = ()
     sources: Sequence[ByteSource] = ()
 
     def find(self, name: str) -> TensorEntry | None:

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.foreign import describe_foreign
-from inspector.checkpoints.formats import FORMATS, HEAD
-from inspector.checkpoints.model import Checkpoint
+from inspector.checkpoints.formats import FORMATS, HEAD, SUFFIXES, Format
+from inspector.checkpoints.model import Checkpoint, Finding
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.sources import LocalFile
 
@@ -64,7 +65,7 @@ def _open(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     for known in FORMATS:
         if known.sniff(head, file):
             try:
-                return known.open(file, check)
+                return _with_name_judged(known.open(file, check), known)
             except CheckpointError as error:
                 raise CheckpointError(
                     f"{name} could not be opened as {known.name}. {error.message}",
@@ -72,6 +73,19 @@ def _open(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
                     advice=error.advice,
                 ) from error
     raise describe_foreign(name, head, file.size)
+
+
+def _with_name_judged(checkpoint: Checkpoint, known: Format) -> Checkpoint:
+    """The checkpoint, with a finding if its name promises another format."""
+    suffix = checkpoint.path.suffix.lower()
+    if suffix not in SUFFIXES or suffix in known.suffixes:
+        return checkpoint
+    note = Finding(
+        "note",
+        f"Its name ends in {suffix}, but its content is {checkpoint.format}, and it is shown as "
+        "that. Programs that go by the name will refuse it.",
+    )
+    return replace(checkpoint, findings=(note, *checkpoint.findings))
 
 
 def _yielding(check: Callable[[], None] | None) -> Callable[[], None]:

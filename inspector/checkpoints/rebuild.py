@@ -58,6 +58,8 @@ class Rebuilder:
 
     Attributes
     ----------
+    claimed
+        Bytes that each storage has by the pickle's own word, by its key.
     mismatched
         Keys of the storages that have fewer bytes than the pickle claims.
     """
@@ -66,6 +68,7 @@ class Rebuilder:
         self._find: Final = find
         self._dtypes: Final[dict[int, str]] = {}
         self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
+        self.claimed: Final[dict[str, int]] = {}
         self.mismatched: Final[dict[str, str]] = {}
 
     def tensor(
@@ -117,13 +120,14 @@ class Rebuilder:
     def _storage(
         self, key: str, kind: object, dtype: str, count: object
     ) -> tuple[Storage | None, str]:
+        claimed = count if type(count) is int else -1
+        claimed *= 1 if is_untyped(kind) else ITEMSIZE[dtype]
+        self.claimed[key] = claimed
         found = self._find(key)
         if found is None:
             return None, "The file has no storage for it."
         if isinstance(found, str):
             return None, f"Its storage {display_text(key, 100)} {found}."
-        claimed = count if type(count) is int else -1
-        claimed *= 1 if is_untyped(kind) else ITEMSIZE[dtype]
         if claimed > found.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
             self.mismatched[key] = f"it has {found.nbytes:,} of {integer_text(claimed)} bytes"
         return found, ""

@@ -21,10 +21,11 @@ from inspector.checkpoints.containers import (
     plain_length,
 )
 from inspector.checkpoints.describe import SCALARS, describe, type_name
-from inspector.checkpoints.model import Finding, PathPart, TensorEntry, ValueEntry
+from inspector.checkpoints.imports import judge_imports, list_imports
+from inspector.checkpoints.model import Finding, Import, PathPart, TensorEntry, ValueEntry
 from inspector.checkpoints.naming import Names, display_text, join_name
 from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
-from inspector.checkpoints.pickle_nodes import ObjectNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.rebuild import (
     Builder,
     Path,
@@ -88,6 +89,7 @@ class Walk:
     def __init__(self, check: Callable[[], None]) -> None:
         self.entries: Final[list[TensorEntry]] = []
         self.values: Final[list[ValueEntry]] = []
+        self.imports: Final[list[Import]] = []
         self._rebuilders: Final[list[Rebuilder]] = []
         self._numpy: Final = NumpyReader()
         self._check: Final = check
@@ -120,17 +122,46 @@ class Walk:
         """
         self._rebuilders.append(rebuilder)
         self._again += nodes + 1000
-        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
-        name = ""
-        for position, part in enumerate(path):
-            name = join_name(name, part, first=position == 0)
-        self._frames = [_Frame(_ROOT, name, path, False, iter([(None, root)]))]
+        self.allow(size)
+        self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]))]
         try:
             while self._frames:
                 self._advance(self._frames[-1])
         except _AllowanceSpentError:
             self._spent = True
         self._active.clear()
+
+    def allow(self, size: int) -> None:
+        """Let the list grow by what ``size`` bytes of description are worth."""
+        self._allowance += _ALLOWANCE_PER_BYTE * size + _ALLOWANCE
+
+    def insert(self, path: Path, make: Callable[[str, Path], TensorEntry]) -> None:
+        """List a tensor that no pickle describes.
+
+        Parameters
+        ----------
+        make
+            Makes the entry, given its name and ``path``.
+        """
+        name = _joined(path)
+        self._allowance -= len(name) + 8 * len(path) + _ENTRY_COST
+        if self._allowance < 0:
+            self._spent = True
+            return
+        self.entries.append(make(self._names.unique(name), path))
+        if len(self.entries) % _ROUND == 0:
+            self._check()
+
+    def judge(self, asked_for: Sequence[GlobalNode], member: str) -> list[Finding]:
+        """Take down what a pickle asks to import, and what is surprising about it.
+
+        Parameters
+        ----------
+        member
+            Where the pickle is.
+        """
+        self.imports.extend(list_imports(asked_for, member))
+        return judge_imports(asked_for, member)
 
     def findings(self) -> list[Finding]:
         """What was noticed, once the walks are over."""
@@ -304,6 +335,13 @@ class Walk:
         self.values.append(ValueEntry(self._names.unique(name), path, kind, text))
         if len(self.values) % _ROUND == 0:
             self._check()
+
+
+def _joined(path: Path) -> str:
+    name = ""
+    for position, part in enumerate(path):
+        name = join_name(name, part, first=position == 0)
+    return name
 
 
 def tensor_problems(entries: Sequence[TensorEntry]) -> list[Finding]:

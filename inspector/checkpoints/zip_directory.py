@@ -19,9 +19,10 @@ from inspector.checkpoints.sources import MAX_RATIO, InflatedMember, check_range
 
 #: What a zip archive begins with.
 LOCAL_SIGNATURE: Final = b"PK\x03\x04"
-
-_ENTRY_SIGNATURE = b"PK\x01\x02"
-_END_SIGNATURE = b"PK\x05\x06"
+#: What an entry of the directory begins with.
+ENTRY_SIGNATURE: Final = b"PK\x01\x02"
+#: What the record begins with that comes last.
+END_SIGNATURE: Final = b"PK\x05\x06"
 _END64_SIGNATURE = b"PK\x06\x06"
 _LOCATOR_SIGNATURE = b"PK\x06\x07"
 
@@ -31,9 +32,10 @@ _END = struct.Struct("<4s4xHHIIH")
 _END64_LOCATOR = struct.Struct("<4s4xQ4x")
 _END64 = struct.Struct("<4s28xQQQ")
 
-_STORED = 0
-_DEFLATED = 8
-_ENCRYPTED = 1
+#: How a member is compressed, and the flag of one that is encrypted.
+STORED: Final = 0
+DEFLATED: Final = 8
+ENCRYPTED: Final = 1
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 
@@ -74,6 +76,8 @@ class ZipDirectory:
     ----------
     source
         The archive.
+    found
+        Members that were found without the directory, because it is lost.
 
     Attributes
     ----------
@@ -81,6 +85,8 @@ class ZipDirectory:
         By name, in the directory's order. Of two with one name, the last.
     duplicates
         The names that occur more than once.
+    before, behind
+        Bytes of something else before and behind the archive.
 
     Raises
     ------
@@ -88,10 +94,12 @@ class ZipDirectory:
         If there is no directory, or it is damaged.
     """
 
-    def __init__(self, source: ByteSource) -> None:
-        offset, length, count = _find_directory(source)
-        found = _parse(source.read(offset, length), offset, count)
-        _bound(found, offset)
+    def __init__(self, source: ByteSource, found: list[ZipMember] | None = None) -> None:
+        self.before = self.behind = 0
+        if found is None:
+            offset, length, count, self.before, self.behind = _find_directory(source)
+            found = _parse(source.read(offset, length), offset, count, self.before)
+            _bound(found, offset)
         self.source: Final = source
         self.members: Final[dict[str, ZipMember]] = {member.name: member for member in found}
         self.duplicates: Final = _repeated(found) if len(self.members) < len(found) else []
@@ -167,7 +175,7 @@ class MemberSource:
         # Two threads may do this at once; both come to the same.
         directory, member = self._directory, self._member
         offset = directory.data_offset(member)
-        if member.method == _DEFLATED:
+        if member.method == DEFLATED:
             self._source = InflatedMember(
                 directory.source, offset, member.compressed, member.size, member.name
             )
@@ -177,14 +185,25 @@ class MemberSource:
         return self._source
 
 
-def _find_directory(source: ByteSource) -> tuple[int, int, int]:
-    """Offset and bytes of the directory, and the number of its entries."""
+def first_name(head: bytes) -> str:
+    """The name of the first member, by the first bytes of an archive; empty if it has none."""
+    if not head.startswith(LOCAL_SIGNATURE) or len(head) < _LOCAL.size:
+        return ""
+    size: int = _LOCAL.unpack_from(head)[1]
+    return str(head[_LOCAL.size : _LOCAL.size + size], "utf-8", "surrogateescape")
+
+
+def _find_directory(source: ByteSource) -> tuple[int, int, int, int, int]:
+    """Offset and bytes of the directory, the number of its entries, bytes before and behind.
+
+    Where something was put before the archive, all its offsets are smaller than the real ones.
+    """
     size = source.size
     # The end record is the last thing but for a comment of at most 65,535 bytes.
     start = max(0, size - _END.size - _FULL16 - _END64_LOCATOR.size)
     tail = source.read(start, size - start)
     at = len(tail)
-    while (at := tail.rfind(_END_SIGNATURE, 0, at)) >= 0:
+    while (at := tail.rfind(END_SIGNATURE, 0, at)) >= 0:
         if at + _END.size > len(tail):
             continue
         _, _, count, length, offset, comment = _END.unpack_from(tail, at)
@@ -194,6 +213,10 @@ def _find_directory(source: ByteSource) -> tuple[int, int, int]:
         locator = at - _END64_LOCATOR.size
         if locator >= 0 and tail.startswith(_LOCATOR_SIGNATURE, locator):
             end = _END64_LOCATOR.unpack_from(tail, locator)[1]
+            # Behind something else, the record lies further on: right before its locator.
+            near = locator - _END64.size
+            if end < start + near and tail.startswith(_END64_SIGNATURE, max(0, near)):
+                end = start + near
             count, length, offset = _zip64_end(source, end)
         if offset + length > end:
             raise CheckpointError(
@@ -201,7 +224,14 @@ def _find_directory(source: ByteSource) -> tuple[int, int, int]:
                 where=f"byte {start + at}",
                 advice=_AGAIN,
             )
-        return offset, length, count
+        shift = end - length - offset
+        if shift and (
+            source.read(offset, 4) == ENTRY_SIGNATURE
+            or source.read(end - length, 4) != ENTRY_SIGNATURE
+        ):
+            shift = 0
+        behind = len(tail) - (at + _END.size + comment)
+        return offset + shift, length, count, shift, behind
     raise CheckpointError(
         f"The file is cut short after {size:,} bytes: it begins as a zip archive, but the "
         "directory, which comes last, is missing.",
@@ -219,8 +249,11 @@ def _zip64_end(source: ByteSource, offset: int) -> tuple[int, int, int]:
     return count, length, start
 
 
-def _parse(data: bytes, start: int, count: int) -> list[ZipMember]:
-    """The directory's entries. ``start`` is its offset in the file, for messages."""
+def _parse(data: bytes, start: int, count: int, shift: int) -> list[ZipMember]:
+    """The directory's entries.
+
+    ``start`` is its offset in the file, for messages; ``shift`` is added to all other offsets.
+    """
     found = []
     at = 0
     last = len(data) - _ENTRY.size
@@ -233,27 +266,27 @@ def _parse(data: bytes, start: int, count: int) -> list[ZipMember]:
         at += _ENTRY.size
         name_end = at + name_size
         end = name_end + extra_size + rest
-        if signature != _ENTRY_SIGNATURE or end > len(data):
+        if signature != ENTRY_SIGNATURE or end > len(data):
             raise _damaged(start + at)
         # Reversible for any bytes, whatever the flag for UTF-8 says: a name is compared only.
         name = str(data[at:name_end], "utf-8", "surrogateescape")
         if size == _FULL32 or compressed == _FULL32 or header == _FULL32:
             extra = data[name_end : name_end + extra_size]
-            size, compressed, header = _zip64_sizes(extra, size, compressed, header)
+            size, compressed, header = zip64_sizes(extra, size, compressed, header)
         problem = ""
-        if flags & _ENCRYPTED:
+        if flags & ENCRYPTED:
             problem = "is encrypted"
-        elif method == _STORED:
+        elif method == STORED:
             if compressed != size:
                 problem = "has two different sizes"
-        elif method != _DEFLATED:
+        elif method != DEFLATED:
             problem = f"is compressed by method {method}, which is not read here"
-        found.append(ZipMember(name, method, compressed, size, header, problem))
+        found.append(ZipMember(name, method, compressed, size, header + shift, problem))
         at = end
     return found
 
 
-def _zip64_sizes(extra: bytes, *values: int) -> tuple[int, ...]:
+def zip64_sizes(extra: bytes, *values: int) -> tuple[int, ...]:
     """Put the 64-bit numbers of an extra field in the place of the 32-bit ones that are full."""
     wide = b""
     at = 0
@@ -284,7 +317,7 @@ def _bound(members: list[ZipMember], end: int) -> None:
             member.problem = member.problem or "overlaps with what comes behind it"
         if member.problem:
             member.size = min(member.size, max(0, member.limit - member.header))
-        elif member.method == _DEFLATED:
+        elif member.method == DEFLATED:
             member.size = min(member.size, member.compressed * MAX_RATIO)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from html import escape
 from itertools import islice
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.checkpoints.errors import InspectorError
-from inspector.checkpoints.model import Checkpoint, Finding
+from inspector.checkpoints.model import Checkpoint, Finding, Import
 from inspector.checkpoints.naming import display_text
 from inspector.gui.labels import ElidedLabel
 from inspector.gui.opened import OpenFile
@@ -108,6 +108,19 @@ class FilePage(QWidget):
             self.show_file(self._file)
 
 
+_JUDGED = {
+    "ordinary": "ordinary: tensors and plain values are made of it",
+    "note": "a class of somebody's own; such objects show what they hold",
+    "warning": "⚠ can be used for harm",
+    "danger": "⚠ Danger: runs or reaches what no checkpoint needs",
+}
+
+
+def _imports(imports: Sequence[Import]) -> Iterator[tuple[str, str]]:
+    for item in islice(imports, _MOST_ROWS):
+        yield item.name, _JUDGED[item.judgement]
+
+
 def _safe(text: str) -> str:
     return escape(display_text(text))
 
@@ -130,6 +143,12 @@ def _checkpoint_html(checkpoint: Checkpoint, weak: str, _: Task) -> str:
             _findings_html(checkpoint.findings, weak),
             _table("", _overview(checkpoint), weak, 0),
             _table("The file says of itself", metadata, weak, len(checkpoint.metadata)),
+            _table(
+                "Its pickle asks to import (nothing was imported)",
+                _imports(checkpoint.imports),
+                weak,
+                len(checkpoint.imports),
+            ),
             _table("Values beside the tensors", values, weak, len(checkpoint.values)),
         )
     )

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -37,7 +37,7 @@ from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 
 _REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
-    ("largest magnitude", "Largest magnitude"),
+    ("largest magnitude", "Max |value|"),
     ("mean", "Mean"),
     ("minimum", "Minimum"),
     ("maximum", "Maximum"),
@@ -61,6 +61,15 @@ _LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
 _HALF: Final = 0.5
 #: Milliseconds for which the view has to rest before a finer picture is read.
 _SETTLE: Final = 40
+
+
+class _IndexAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """An axis of whole numbers: between two cells there is nothing to number."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        """Spacing and offset of each level of ticks, the widest first."""
+        levels = [level for level in super().tickSpacing(low, high, size) if level[0] >= 1]
+        return levels or [(1.0, 0.0)]
 
 
 class Heatmap(QWidget):
@@ -122,7 +131,8 @@ class Heatmap(QWidget):
         )
         self._square = QCheckBox("Square cells")
         self._square.setToolTip("Show every cell as a square instead of filling the space")
-        self._fit = QPushButton("Fit")
+        self._fit = QToolButton()
+        self._fit.setText("Fit")
         self._fit.setToolTip("Show the whole plane (double-click in the picture)")
         self._controls = QHBoxLayout()
         for widget in (self._levels, self._map, self._reduction, self._square):
@@ -143,7 +153,8 @@ class Heatmap(QWidget):
         self._captions.addWidget(self._caption)
 
     def _build_plot(self) -> None:
-        self._plot = pg.PlotWidget()
+        axes = {side: _IndexAxis(orientation=side) for side in ("left", "bottom")}
+        self._plot = pg.PlotWidget(axisItems=axes)
         self._plot.setAcceptDrops(False)
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
@@ -164,6 +175,9 @@ class Heatmap(QWidget):
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14)
         self._bar.setImageItem([], insert_in=self._plot.getPlotItem())
         self._bar.axis.setWidth(58)  # six digits and a sign
+        for axis in (*axes.values(), self._bar.axis):
+            # Each tick is several calls from Python: most of what a repaint costs.
+            axis.setStyle(maxTickLevel=0)
         self._box.sigRangeChanged.connect(self._moved)
         scene = self._plot.scene()
         scene.sigMouseMoved.connect(self._mouse_moved)

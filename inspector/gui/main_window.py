@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -30,15 +30,18 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QSplitter,
     QStackedWidget,
+    QVBoxLayout,
     QWidget,
 )
 
 from inspector import __version__
-from inspector.checkpoints import Checkpoint, open_checkpoint
+from inspector.checkpoints import SUFFIXES, Checkpoint, open_checkpoint
+from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.file_page import FilePage
+from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
@@ -75,9 +78,14 @@ class MainWindow(QMainWindow):
         self._files: list[OpenFile] = []
         self._number = 0
         self._wanted: dict[int, str] = {}
+        self._changes: dict[int, str] = {}
         self._pending: Choice | None = None
         self._exporter: Exporter | None = None
         self._page: TensorPage | None = None
+        self._steps: Iterator[TensorPage | None] | None = None
+        # Not `singleShot(0, ...)`, whose call would come in the same turn.
+        self._turn = QTimer(self, singleShot=True, interval=1)
+        self._turn.timeout.connect(self._next_step)
         icon = QIcon(str(resource_path("icon.svg")))
         self.setWindowIcon(icon)
         self.setAcceptDrops(True)
@@ -90,7 +98,15 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(page)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.addWidget(self.tree)
-        self._splitter.addWidget(self.pages)
+        self.change_bar = ChangeBar()
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.change_bar)
+        column.addWidget(self.pages, 1)
+        self._splitter.addWidget(right)
+        self.watch = FileWatch(self.runner, lambda: self.files, self)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setSizes([330, 950])
@@ -113,6 +129,8 @@ class MainWindow(QMainWindow):
         for page in (self.tree, self.file_page):
             page.close_requested.connect(self.close_file)
             page.reload_requested.connect(self.reload)
+        self.change_bar.reload_requested.connect(self.reload)
+        self.watch.noticed.connect(self._take_changes)
         self.welcome.open_requested.connect(self.ask_for_files)
         self.welcome.sample_requested.connect(self.open_sample)
 
@@ -180,6 +198,11 @@ class MainWindow(QMainWindow):
         return self._page
 
     @property
+    def exporter(self) -> Exporter | None:
+        """What writes tensors to files; None until the first one was chosen."""
+        return self._exporter
+
+    @property
     def read_out(self) -> str:
         """What the status bar says of the value under the mouse, or of the last action."""
         return self._read_out.text()
@@ -217,8 +240,11 @@ class MainWindow(QMainWindow):
             ),
         )
 
-    def _opened(self, file: OpenFile, checkpoint: Checkpoint) -> None:
-        self._replace(replace(file, checkpoint=checkpoint))
+    def _opened(self, file: OpenFile, found: _Opened) -> None:
+        self._changes.pop(file.number, None)
+        self._replace(
+            replace(file, checkpoint=found.checkpoint, first=found.first, marks=found.marks)
+        )
 
     def _replace(self, file: OpenFile) -> None:
         """Put a file that was read, or was not readable, in the place of itself."""
@@ -236,13 +262,18 @@ class MainWindow(QMainWindow):
 
     def _select_first(self, file: OpenFile) -> None:
         """Choose what a user wants to see first: a tensor, or what is wrong."""
-        name = self._wanted.pop(file.number, None)
-        checkpoint = file.checkpoint
-        if name is None and checkpoint is not None:
-            alarming = any(finding.severity != "note" for finding in checkpoint.findings)
-            if not alarming:
-                name = _first_worth_seeing(checkpoint)
-        self.tree.select(file.number, name)
+        self.tree.select(file.number, self._wanted.pop(file.number, file.first))
+
+    def _take_changes(self, changes: dict[int, str]) -> None:
+        self._changes = changes
+        self._show_change()
+
+    def _show_change(self) -> None:
+        """Say above the page what has become of the chosen file."""
+        choice = self.tree.choice if self._files else None
+        file = choice.file if choice is not None else None
+        change = self._changes.get(file.number, "") if file is not None else ""
+        self.change_bar.show_change(file, change)
 
     def reload(self, file: OpenFile) -> None:
         """Read a file again, keeping what is chosen by name."""
@@ -288,7 +319,7 @@ class MainWindow(QMainWindow):
         dialog = QFileDialog(self, "Open checkpoints")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters(
-            ["Checkpoints (*.pt *.pth *.ckpt *.bin *.safetensors)", "All files (*)"]
+            [f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})", "All files (*)"]
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
@@ -305,6 +336,7 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentWidget(self.welcome)
         self.setWindowTitle(TITLE)
         self._read_out.clear()
+        self._show_change()
         self._update_actions()
 
     def _show_files(self) -> None:
@@ -319,6 +351,7 @@ class MainWindow(QMainWindow):
         self._update_actions()
 
     def _choose(self, choice: Choice | None) -> None:
+        self._show_change()
         if choice is None or not self._files:
             return
         name = display_text(choice.file.path.name)
@@ -352,26 +385,41 @@ class MainWindow(QMainWindow):
         )
 
     def _build_page(self) -> None:
-        if self._page is not None:
-            return
-        from inspector.gui.exporting import Exporter
-        from inspector.gui.tensor_page import TensorPage
+        if self._page is None and self._steps is None:
+            from inspector.gui.tensor_page import build_in_steps
 
-        self._page = TensorPage(self.runner)
+            self._steps = build_in_steps(self.runner, self)
+            self._next_step()
+
+    def _next_step(self) -> None:
+        """Go on building the page, a little in each turn of the event loop."""
+        if self._steps is None:
+            return
+        page = next(self._steps)
+        if page is None:
+            self._turn.start()
+        else:
+            self._steps = None
+            self._take_page(page)
+
+    def _take_page(self, page: TensorPage) -> None:
+        from inspector.gui.exporting import Exporter
+
+        self._page = page
         self._exporter = Exporter(self.runner, self)
-        self.pages.addWidget(self._page)
-        self._page.read_out.connect(self._read_out.setText)
-        self._page.message.connect(self._tell)
-        self._page.export_requested.connect(self.export)
+        self.pages.addWidget(page)
+        page.read_out.connect(self._read_out.setText)
+        page.message.connect(self._tell)
+        page.export_requested.connect(self.export)
         self._exporter.message.connect(self._tell)
-        self._exporter.failed.connect(self._page.show_error)
+        self._exporter.failed.connect(page.show_error)
         if self._settings is not None:
             states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
             if all(isinstance(state, QByteArray) for state in states):
-                self._page.restore_splitters(*states)
+                page.restore_splitters(*states)
         if self._pending is not None:
-            self._page.show_choice(self._pending)
-            self.pages.setCurrentWidget(self._page)
+            page.show_choice(self._pending)
+            self.pages.setCurrentWidget(page)
             self._pending = None
 
     def _tell(self, text: str) -> None:
@@ -478,6 +526,7 @@ class MainWindow(QMainWindow):
                     ("views", "upper"), self._page.save_splitters(), strict=True
                 ):
                     self._settings.setValue(f"splitter/{name}", state)
+        self._steps = None
         self.runner.close()
         for file in self._files:
             if file.checkpoint is not None:
@@ -510,13 +559,25 @@ def _action(
     return action
 
 
-def _open(path: Path, task: Task) -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a worker hands over of a file."""
+
+    checkpoint: Checkpoint
+    first: str | None
+    marks: Mapping[Path, FileMark]
+
+
+def _open(path: Path, task: Task) -> _Opened:
+    """Read a file: a checkpoint, the tensor to show first, and what the file was like before."""
+    before = mark_file(path)
     checkpoint = open_checkpoint(path, check=task.check)
     if len(checkpoint.entries) > _MANY_ENTRIES:
         # A full collection looks at every object and stops every thread: 0.1 s for 100,000
         # entries, and they are not going to be garbage while the file is open.
         gc.freeze()
-    return checkpoint
+    marks = {} if before is None else {path: before}
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
 
 
 def _import_views(_: Task) -> None:
@@ -526,7 +587,12 @@ def _import_views(_: Task) -> None:
 
 
 def _first_worth_seeing(checkpoint: Checkpoint) -> str | None:
-    """The first tensor with at least two axes, or else the first at all."""
+    """The first tensor with at least two axes, or else the first at all.
+
+    None where the page about the file has something more urgent to say.
+    """
+    if any(finding.severity != "note" for finding in checkpoint.findings):
+        return None
     for entry in checkpoint.entries:
         if len(entry.shape) > 1 and entry.storage is not None and entry.numel:
             return entry.name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from inspector.checkpoints.changes import FileMark
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import Checkpoint, TensorEntry
 
@@ -21,12 +23,18 @@ class OpenFile:
         None while it is being read and when it could not be read.
     error
         Why it could not be read.
+    first
+        The tensor to choose where the user chose none; None for the file itself.
+    marks
+        What the files that it consists of were like when they were read.
     """
 
     number: int
     path: Path
     checkpoint: Checkpoint | None = None
     error: InspectorError | None = None
+    first: str | None = None
+    marks: Mapping[Path, FileMark] = field(default_factory=dict)
 
     @property
     def is_loading(self) -> bool:

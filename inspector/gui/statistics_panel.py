@@ -113,6 +113,7 @@ class StatisticsPanel(QWidget):
         self._plot.setMinimumHeight(70)
         self._plot.setAccessibleName("Histogram")
         self._plot.hideAxis("left")
+        self._plot.getPlotItem().getAxis("bottom").setStyle(maxTickLevel=0)
         self._curve: Any = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)
         self._plot.addItem(self._curve)
         return self._plot

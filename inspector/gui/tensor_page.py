@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from PySide6.QtCore import QByteArray, Qt, Signal
@@ -44,23 +45,61 @@ _FORMATS: tuple[tuple[NumberFormat, str], ...] = (
 _NARROW = 600
 
 
+def build_in_steps(runner: TaskRunner, window: QWidget) -> Iterator[TensorPage | None]:
+    """Build a `TensorPage` in steps of some milliseconds, for as many turns of the event loop.
+
+    A plot takes long to be made, and as long to be laid out and painted for the first time.
+
+    Parameters
+    ----------
+    window
+        Owns the views until the page takes them.
+
+    Yields
+    ------
+    TensorPage or None
+        The page, as the last item.
+    """
+    position = Position()
+    heatmap = Heatmap(position, runner, window)
+    yield None
+    statistics = StatisticsPanel(position, runner, window)
+    yield None
+    for view in (heatmap, statistics):
+        view.resize(600, 400)
+        view.grab()
+        yield None
+    yield TensorPage(position, heatmap, statistics, runner)
+
+
 class TensorPage(QWidget):
-    """Shows the tensor that is chosen in the tree. Owns the views, and the position they share."""
+    """Shows the tensor that is chosen in the tree. Owns the views, and the position they share.
+
+    Made by `build_in_steps`.
+    """
 
     #: What the status bar says of the value under the mouse, or of the current cell.
     read_out = Signal(str)
     message = Signal(str)
     export_requested = Signal()
 
-    def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        position: Position,
+        heatmap: Heatmap,
+        statistics: StatisticsPanel,
+        runner: TaskRunner,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._runner = runner
         self._choice: Choice | None = None
         self._source: StoredTensor | None = None
-        self.position = Position(self)
-        self.heatmap = Heatmap(self.position, runner)
-        self.statistics = StatisticsPanel(self.position, runner)
-        self.grid = ValueGrid(self.position, runner)
+        position.setParent(self)
+        self.position = position
+        self.heatmap = heatmap
+        self.statistics = statistics
+        self.grid = ValueGrid(position, runner)
         self._build_header()
         self._build_views()
         for view in (self.heatmap, self.statistics, self.grid):

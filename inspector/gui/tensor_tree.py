@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QVBoxLayout, QWidget
 
 from inspector.checkpoints.errors import InspectorError
-from inspector.checkpoints.model import TensorEntry
+from inspector.checkpoints.model import TensorEntry, ValueEntry
 from inspector.gui.entry_filter import EntryFilter, parse_filter
 from inspector.gui.filter_terms import FilterError
 from inspector.gui.opened import Choice, OpenFile
@@ -420,6 +420,9 @@ class TensorTree(QWidget):
             add("Export…", lambda: self.export_requested.emit(choice))
             menu.addSeparator()
         add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
+        item = row.item
+        if isinstance(item, ValueEntry):
+            add("Copy Value", lambda: QGuiApplication.clipboard().setText(item.text))
         add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
         menu.addSeparator()
         add("Reload File", lambda: self.reload_requested.emit(file))

@@ -7,6 +7,7 @@ are warm in the page cache.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ from inspector.values.reading import StoredTensor
 from inspector.values.regions import Plane, Region
 
 START = Path(__file__).parent / "start.py"
+HEARTBEAT = Path(__file__).parent / "heartbeat.py"
 #: Prints a process's peak resident memory in KiB (Linux). Unlike `getrusage`, it does not count
 #: the process that started it.
 MEMORY = "print(next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
@@ -128,6 +130,42 @@ def measure_listing(folder: Path, times: int, *, quick: bool) -> None:
     large.unlink()
 
 
+def measure_huge(folder: Path, times: int) -> None:
+    """Files of any size, beside small ones with as many tensors. They are holes, mostly."""
+    count = 200
+
+    def listed(path: Path) -> float:
+        taken = best(lambda: open_checkpoint(path).close(), max(times, 5))
+        path.unlink()
+        return taken
+
+    huge, small = folder / "huge.pt", folder / "small.pt"
+    with torch.serialization.skip_data():
+        torch.save({f"l{n}.w": torch.empty(1024, 8192) for n in range(count)}, huge)
+    torch.save({f"l{n}.w": torch.empty(8, 8) for n in range(count)}, small)
+    size = f"{huge.stat().st_size / 1e9:.1f} GB"
+    ours, reference = listed(huge), listed(small)
+    row(f"listing {count} tensors in {size} of torch zip / a small file", ours, reference, "1")
+    for path, rows in ((huge, 1 << 17), (small, 8)):
+        each = rows * 1024 * 4
+        header = json.dumps(
+            {
+                f"l{n}.w": {
+                    "dtype": "F32",
+                    "shape": [rows, 1024],
+                    "data_offsets": [n * each, (n + 1) * each],
+                }
+                for n in range(count)
+            }
+        ).encode()
+        with path.open("wb") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.truncate(8 + len(header) + count * each)
+    size = f"{huge.stat().st_size / 1e9:.0f} GB"
+    ours, reference = listed(huge), listed(small)
+    row(f"listing {count} tensors in {size} of safetensors / a small file", ours, reference, "1")
+
+
 def measure_values(folder: Path, times: int, side: int) -> None:
     """From a file to an array."""
     path = folder / "values.pt"
@@ -218,12 +256,41 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         row("its preview / plain read", sample, reference, "150 ms")
 
 
+def measure_heartbeat(folder: Path, times: int, *, quick: bool) -> None:
+    """The longest time for which the window's event loop waits. The worst of several runs."""
+    path, side = folder / "gigabyte.pt", 2048 if quick else 16384
+    torch.save(
+        {
+            "big": torch.randn(side, side),
+            "half": torch.randn(4096, 4096).bfloat16(),
+            "conv": torch.randn(64, 64, 3, 3),
+        },
+        path,
+    )
+    runs = [
+        json.loads(process(str(HEARTBEAT), str(path), str(folder / "beat.npy")))
+        for _ in range(times)
+    ]
+    size = f"{path.stat().st_size / 1e9:.1f} GB"
+    for stage, what in (
+        ("start", "while the views are built"),
+        ("open", f"while {size} are opened, drawn and counted"),
+        ("choose", "while tensors are chosen in turn"),
+        ("export", "while one is exported"),
+    ):
+        worst = max(run[stage] for run in runs) / 1e3
+        row(f"longest gap of the event loop {what} / one frame", worst, 1 / 60, "50 ms")
+    path.unlink()
+
+
 def measure(folder: Path, *, quick: bool) -> None:
     """Every row."""
     times, side = (2, 2048) if quick else (5, 8192)
     print("| what | ours | reference | ratio | aim |\n| --- | --- | --- | --- | --- |")
     measure_start(folder, times)
+    measure_heartbeat(folder, times, quick=quick)
     measure_listing(folder, times, quick=quick)
+    measure_huge(folder, times)
     measure_values(folder, times, side)
     measure_export(folder, times, side)
     measure_analysis(folder, times, side)

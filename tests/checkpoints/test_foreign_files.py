@@ -8,9 +8,12 @@ import io
 import lzma
 import pickle
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from inspector.checkpoints import CheckpointError, open_checkpoint
 
@@ -73,3 +76,28 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(CheckpointError, match="can not be opened"):
         open_checkpoint(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "save", "says"),
+    [
+        ("a.safetensors", torch.save, "but its content is torch zip"),
+        ("a.pt", save_file, "but its content is safetensors"),
+        ("a.PT", torch.save, ""),
+        ("a.ckpt", torch.save, ""),
+        ("a", torch.save, ""),
+        ("a.weights", save_file, ""),
+        ("a.safetensors", save_file, ""),
+    ],
+)
+def test_a_name_that_promises_another_format_is_noted(
+    tmp_path: Path, name: str, save: Callable[[object, Path], None], says: str
+) -> None:
+    path = tmp_path / name
+    save({"w": torch.ones(2)}, path)
+    checkpoint = open_checkpoint(path)
+    checkpoint.close()
+    notes = [found.message for found in checkpoint.findings if "Its name ends in" in found.message]
+    assert len(notes) == bool(says)
+    assert says in "".join(notes)
+    assert [entry.name for entry in checkpoint.entries] == ["w"]

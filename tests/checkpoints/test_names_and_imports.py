@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
+import os
 import sys
 import threading
 from pathlib import Path
 
 import hostile_pickles as made
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.checkpoints import Cancelled, InspectorError, display_text, open_checkpoint
 from inspector.checkpoints.describe import describe
 from inspector.checkpoints.imports import judge_imports
+from inspector.checkpoints.listing import to_json, to_text
 from inspector.checkpoints.naming import Names, OtherKey, join_name
 from inspector.checkpoints.pickle_nodes import GlobalNode
 
@@ -250,3 +254,40 @@ def test_the_module_of_a_file_is_not_imported(tmp_path: Path) -> None:
     path = made.archive(tmp_path / "a.pt", b"\x80\x02cantigravity\nfly\n)R.")
     open_checkpoint(path)
     assert "antigravity" not in sys.modules
+
+
+def test_errors_are_safe_to_show_whatever_they_name(tmp_path: Path) -> None:
+    error = InspectorError("a\x1b[31m\n\u202eb", where="\x00" * 10**6, advice="\ud800")
+    assert str(error).isprintable()
+    assert error.message == "a\\u001b[31m\\u000a\\u202eb"
+    assert len(str(error)) < 20_000
+    path = made.archive(tmp_path / "a.pt", b"\x80\x02N.")
+    path.write_bytes(path.read_bytes().replace(b"archive/data.pkl", b"archive\x1bdata.pkl", 1))
+    with pytest.raises(InspectorError) as caught:
+        open_checkpoint(path)
+    assert str(caught.value).isprintable()
+
+
+def test_everything_that_a_file_asks_to_import_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "it.pt"
+    torch.save({"w": torch.ones(2), "args": argparse.Namespace(lr=1), "pool": Harmful()}, path)
+    checkpoint = open_checkpoint(path)
+    found = {item.name: item.judgement for item in checkpoint.imports}
+    assert found == {
+        f"{os.system.__module__}.system": "danger",
+        "argparse.Namespace": "ordinary",
+        "torch._utils._rebuild_tensor_v2": "ordinary",
+        "torch.FloatStorage": "ordinary",
+        "collections.OrderedDict": "ordinary",
+    }
+    assert next(iter(found.values())) == "danger"
+    assert to_json(checkpoint)["imports"][0]["judgement"] == "danger"
+    assert any("nothing was imported" in line for line in to_text(checkpoint))
+    checkpoint.close()
+
+
+class Harmful:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("exit 1",)

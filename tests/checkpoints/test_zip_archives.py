@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 import time
@@ -85,8 +86,11 @@ def test_zip64_by_its_extra_fields_and_end_record(tmp_path: Path) -> None:
     broken = wide.replace(locator, struct.pack("<4sIQI", b"PK\6\7", 0, 2**63, 1))
     with pytest.raises(CheckpointError, match="not in the file"):
         directory_of(broken)
+    unsigned = wide.replace(b"PK\6\6", b"PK\0\0")
     with pytest.raises(CheckpointError, match="damaged"):
-        directory_of(wide.replace(locator, struct.pack("<4sIQI", b"PK\6\7", 0, 3, 1)))
+        directory_of(unsigned)
+    # One that is right but for what was put before the archive is not.
+    assert content(directory_of(b"before" + wide), "m") == b"content"
 
 
 def test_a_torch_file_beyond_4_gb_is_as_quick_as_a_small_one(tmp_path: Path) -> None:
@@ -230,9 +234,20 @@ def test_an_end_record_that_lies(tmp_path: Path, field: int) -> None:
         data = bytearray(whole)
         data[end + field : end + field + 2] = value
         path.write_bytes(data)
-        if data != whole:
-            with pytest.raises(CheckpointError, match=path.name):
-                open_checkpoint(path)
+        if data == whole:
+            continue
+        checkpoint = None
+        # Refused in words, or read by the members' own headers.
+        with contextlib.suppress(CheckpointError):
+            checkpoint = open_checkpoint(path)
+        if checkpoint is None:
+            continue
+        found = checkpoint.find("w")
+        assert found is not None
+        assert found.storage is not None
+        assert found.storage.source.read(0, 8) == bytes(8)
+        assert checkpoint.findings
+        checkpoint.close()
 
 
 def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
@@ -240,9 +255,10 @@ def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
     torch.save({"w": torch.randn(100, 100)}, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CheckpointError, match="cut short after") as caught:
-        open_checkpoint(path)
-    assert f"{len(whole) // 2:,}" in caught.value.message
+    finding = open_checkpoint(path).findings[0]
+    assert "cut short" in finding.message
+    assert f"{len(whole) // 2:,} bytes" in finding.message
+    assert "0 of 1 tensors" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -251,8 +267,6 @@ def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
         (["a.npy", "b.npy"], "npz"),
         (["[Content_Types].xml"], "office"),
         (["model.weights.h5", "config.json"], "Keras"),
-        (["m/archive_format", "m/data/weights/x"], "torch.export"),
-        (["code/model.json"], "TorchScript of torch 1.0"),
         (["weights/model.pt"], "checkpoints in it"),
         (["photo.jpg"], "no torch checkpoint"),
     ],

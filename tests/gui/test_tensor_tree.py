@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import Checkpoint, Finding, Storage, TensorEntry, ValueEntry
 from inspector.gui import tensor_tree
@@ -617,6 +619,16 @@ def test_the_menu_of_a_tensor_and_of_a_file(driver: Driver) -> None:
     texts = [action.text() for action in driver.tree.menu_for(driver.view.rows.at(0)).actions()]
     assert "Export…" not in texts
     assert len(driver.tree.menu_for(None).actions()) == 2
+
+
+def test_a_plain_value_is_copied_from_its_menu(driver: Driver, tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    torch.save({"version": "2.1.0+abc", "w": torch.ones(2)}, path)
+    driver.show(OpenFile(1, path, open_checkpoint(path)))
+    texts = [driver.view.rows.at(number).item for number in range(len(driver.view.rows))]
+    number = next(n for n, item in enumerate(texts) if isinstance(item, ValueEntry))
+    menu_action(driver, number, "Copy Value")()
+    assert QGuiApplication.clipboard().text() == "2.1.0+abc"
 
 
 def test_keys_copy_and_close(driver: Driver, qtbot: QtBot) -> None:

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import hdf5, keras, safetensors, torch_zip
+from inspector.checkpoints.formats import (
+    hdf5,
+    keras,
+    safetensors,
+    torch_export,
+    torch_script,
+    torch_zip,
+)
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -23,19 +30,36 @@ class Format:
         Whether a file is of this format, by its first bytes (up to `HEAD`) and by its source.
     open
         Lists a file; calls its second argument now and then, which may raise `Cancelled`.
+    suffixes
+        What the names of such files end in, lower case. They decide nothing.
     """
 
     name: str
     sniff: Callable[[bytes, ByteSource], bool]
     open: Callable[[LocalFile, Callable[[], None]], Checkpoint]
+    suffixes: tuple[str, ...] = ()
 
 
 #: Bytes that `Format.sniff` is given, at most.
 HEAD: Final = 4096
 
+_TORCH: Final = (".pt", ".pth", ".ckpt", ".bin")
+
 FORMATS: Final = (
-    Format("a Keras archive", keras.sniff, keras.open_file),
-    Format("torch zip", torch_zip.sniff, torch_zip.open_file),
-    Format("safetensors", safetensors.sniff, safetensors.open_file),
-    Format("HDF5", hdf5.sniff, hdf5.open_file),
+    Format("a Keras archive", keras.sniff, keras.open_file, (".keras",)),
+    Format("torch.export archive", torch_export.sniff, torch_export.open_file, (".pt2",)),
+    Format(
+        "TorchScript of torch 1.1 to 1.3",
+        torch_script.sniff,
+        torch_script.open_file,
+        (*_TORCH, ".jit"),
+    ),
+    Format("torch zip", torch_zip.sniff, torch_zip.open_file, (*_TORCH, ".jit", ".ptl")),
+    Format("safetensors", safetensors.sniff, safetensors.open_file, (".safetensors",)),
+    Format("HDF5", hdf5.sniff, hdf5.open_file, (".h5", ".hdf5")),
+    # The last: a file of another format may hold a zip archive too.
+    Format("torch zip", torch_zip.sniff_behind_something, torch_zip.open_file, _TORCH),
 )
+
+#: What the names of checkpoints end in, in the order of the formats.
+SUFFIXES: Final = tuple(dict.fromkeys(suffix for known in FORMATS for suffix in known.suffixes))

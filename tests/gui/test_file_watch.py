@@ -1,0 +1,151 @@
+"""A file that changes while it is open: said in the window, reloaded with the same tensor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from inspector.gui.main_window import MainWindow
+from inspector.gui.theme import Theme
+
+
+@pytest.fixture
+def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
+    made = MainWindow(Theme(qapp))
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "last.pt"
+    torch.save({"a": torch.ones(40, 3), "b": torch.zeros(40, 3)}, made)
+    return made
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def _overwrite(path: Path) -> None:
+    data = path.read_bytes()
+    with path.open("r+b") as file:
+        file.write(data)
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+
+
+def _grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(bytes(50))
+
+
+def _replace(path: Path) -> None:
+    other = path.with_suffix(".tmp")
+    torch.save({"a": torch.ones(40, 3), "b": torch.full((40, 3), 5.0), "c": torch.ones(9)}, other)
+    other.replace(path)
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+
+
+def opened(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    window.open_paths([path], "b")
+    qtbot.waitUntil(
+        lambda: window.page is not None and window.page.grid.text_at(0, 0) == "0", timeout=20_000
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_truncate, "was cut from"),
+        (_overwrite, "was written to"),
+        (_grow, "has grown from"),
+        (_replace, "was replaced by another file"),
+        (_delete, "was deleted or moved"),
+    ],
+)
+def test_every_change_is_said_above_the_page(
+    qtbot: QtBot, window: MainWindow, path: Path, change: Callable[[Path], None], words: str
+) -> None:
+    opened(qtbot, window, path)
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    assert window.change_bar.text == ""
+    change(path)
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    assert f"last.pt {words}" in window.change_bar.text
+    assert "What is shown was read before." in window.change_bar.text
+
+
+def test_reload_keeps_the_tensor_by_name(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    opened(qtbot, window, path)
+    _replace(path)
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    qtbot.mouseClick(window.change_bar.reload_button, Qt.MouseButton.LeftButton)
+    page = window.page
+    assert page is not None
+    qtbot.waitUntil(lambda: page.grid.text_at(0, 0) == "5", timeout=20_000)
+    assert page.choice is not None
+    assert page.choice.entry is not None
+    assert page.choice.entry.name == "b"
+    assert window.change_bar.text == ""
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    assert window.change_bar.text == ""
+
+
+def test_a_change_is_noticed_without_being_asked(
+    qtbot: QtBot, window: MainWindow, path: Path
+) -> None:
+    opened(qtbot, window, path)
+    _grow(path)
+    qtbot.waitUntil(lambda: "has grown" in window.change_bar.text, timeout=20_000)
+
+
+def test_a_dismissed_change_stays_away_until_another_comes(
+    qtbot: QtBot, window: MainWindow, path: Path
+) -> None:
+    opened(qtbot, window, path)
+    _grow(path)
+    for expected in (True, False):
+        with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+            window.watch.look()
+        assert bool(window.change_bar.text) == expected
+        window.change_bar.close_button.click()
+    _truncate(path)
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    assert "was cut" in window.change_bar.text
+
+
+def test_the_bar_speaks_of_the_chosen_file_only(
+    qtbot: QtBot, window: MainWindow, path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pt"
+    torch.save({"x": torch.ones(3, 3)}, other)
+    opened(qtbot, window, path)
+    _grow(path)
+    with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+        window.watch.look()
+    assert window.change_bar.text
+    window.open_paths([other])
+    qtbot.waitUntil(lambda: "other.pt" in window.windowTitle(), timeout=20_000)
+    assert window.change_bar.text == ""
+    window.tree.select(window.files[0].number, "a")
+    qtbot.waitUntil(lambda: "last.pt" in window.windowTitle(), timeout=20_000)
+    assert "has grown" in window.change_bar.text
