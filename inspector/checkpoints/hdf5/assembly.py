@@ -1,4 +1,9 @@
-"""The elements of a chunked dataset in C order, put together from its chunks."""
+"""The elements of a chunked dataset in C order, put together from its chunks.
+
+`assembled.AssembledBytes` is given all pieces at once. Here, a dataset may have millions of chunks,
+whose places are in the file, and which have to be unpacked: a chunk is looked up when somebody
+asks for it, and unpacked once for all that is wanted of it.
+"""
 
 from __future__ import annotations
 
