@@ -100,7 +100,7 @@ class LegacyArchive:
             raise CheckpointError("It is no torch file: its magic number is another one.")
         if type(protocol) is not int or protocol != _PROTOCOL:
             self._warn(f"The format's version is {describe(protocol)} instead of {_PROTOCOL}.")
-        self.system: Final = _system(stream.next("The description of the machine").value)
+        self.system: Final = describe_machine(stream.next("The description of the machine").value)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
         self._find_storages(stream)
 
@@ -211,7 +211,7 @@ class LegacyArchive:
         self.findings.append(Finding("warning", message))
 
 
-def _system(node: object) -> dict[str, str]:
+def describe_machine(node: object) -> dict[str, str]:
     """The description of the machine that wrote the file, for people."""
     if type(node) is not DictNode:
         return {}

@@ -17,6 +17,7 @@ from inspector.checkpoints.describe import describe
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import MAX_DIMENSIONS
+from inspector.checkpoints.legacy_archive import describe_machine
 from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage
 from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.pickle_opcodes import Hooks
@@ -55,6 +56,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     """
     members = _members(file)
     reader = _Reader(file, members, check)
+    machine = reader.machine()
     reader.read_storages()
     reader.read_tensors()
     stream = PickleStream(reader.part("pickle"), check=check)
@@ -69,7 +71,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         entries=walk.entries,
         values=walk.values,
         imports=walk.imports,
-        metadata={"pickle protocol": str(main.protocol)},
+        metadata={**machine, "pickle protocol": str(main.protocol)},
         findings=[*findings, *reader.findings, *walk.findings()],
         sources=(file,),
     )
@@ -136,6 +138,12 @@ class _Reader:
             return pid[0]
         key = _key(pid)
         return self._tensors.get(key) or self._references.get(key) or PersistentNode(pid)
+
+    def machine(self) -> dict[str, str]:
+        """``sys_info``: what the file says of the machine that wrote it."""
+        if "sys_info" not in self._members:
+            return {}
+        return describe_machine(self._next(PickleStream(self.part("sys_info"))).value)
 
     def read_storages(self) -> None:
         """``storages``: a count; for each a pickle, the number of elements, and they themselves."""
