@@ -55,6 +55,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     """
     members = _members(file)
     reader = _Reader(file, members, check)
+    reader.look_at_system()
     reader.read_storages()
     reader.read_tensors()
     stream = PickleStream(reader.part("pickle"), check=check)
@@ -136,6 +137,15 @@ class _Reader:
             return pid[0]
         key = _key(pid)
         return self._tensors.get(key) or self._references.get(key) or PersistentNode(pid)
+
+    def look_at_system(self) -> None:
+        """``sys_info``: nothing of it is needed, but what it asks to import is to be told."""
+        if "sys_info" not in self._members:
+            return
+        try:
+            self._next(PickleStream(self.part("sys_info"), check=self._check))
+        except CheckpointError as error:
+            self.findings.append(Finding("warning", error.message, "sys_info"))
 
     def read_storages(self) -> None:
         """``storages``: a count; for each a pickle, the number of elements, and they themselves."""
