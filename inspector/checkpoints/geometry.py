@@ -73,8 +73,9 @@ def strided_problem(
             f"It reaches up to byte {(last + 1) * itemsize:,} of its storage, of which the file "
             f"has {nbytes:,}."
         )
-    if math.prod(shape) >= _LIMIT:
-        return "It has more elements than can be counted in 63 bits."
+    # Also without elements: NumPy multiplies the lengths that are not 0.
+    if math.prod(length or 1 for length in shape) * max(1, itemsize) >= _LIMIT:
+        return "It has more bytes than can be counted in 63 bits."
     return ""
 
 

@@ -143,7 +143,12 @@ class _Reader:
         """``sys_info``: what the file says of the machine that wrote it."""
         if "sys_info" not in self._members:
             return {}
-        return describe_machine(self._next(PickleStream(self.part("sys_info"))).value)
+        try:
+            stream = PickleStream(self.part("sys_info"), check=self._check)
+            return describe_machine(self._next(stream).value)
+        except CheckpointError as error:
+            self.findings.append(Finding("warning", error.message, "sys_info"))
+            return {}
 
     def read_storages(self) -> None:
         """``storages``: a count; for each a pickle, the number of elements, and they themselves."""
