@@ -172,7 +172,7 @@ def test_groups_in_groups_without_end(tmp_path: Path) -> None:
 
 def test_a_shape_beyond_counting_and_beyond_the_file(tmp_path: Path) -> None:
     def fill(file: h5py.File) -> None:
-        file.create_dataset("huge", (2**40, 2**20), "f4", chunks=(2**10, 2**10), fillvalue=2)
+        file.create_dataset("huge", (2**37, 2**20), "f4", chunks=(2**10, 2**10), fillvalue=2)
         file.create_dataset("chunk", (2**15, 2**15), "i2", chunks=(2**15, 2**14))
 
     checkpoint = open_checkpoint(written(tmp_path / "huge.h5", fill))
@@ -180,8 +180,21 @@ def test_a_shape_beyond_counting_and_beyond_the_file(tmp_path: Path) -> None:
     # Nobody wrote to it; still, each of its numbers can be had.
     storage = entries["huge"].storage
     assert storage is not None
-    assert struct.unpack("<f", storage.source.read(2**61, 4)) == (2.0,)
+    assert struct.unpack("<f", storage.source.read(2**58, 4)) == (2.0,)
     assert "1,073,741,824 bytes" in entries["chunk"].problem
+
+
+@pytest.mark.parametrize("shape", [(0, 2**62), (2**32, 2**31), (2**61, 0, 4)])
+def test_a_shape_that_no_array_can_have(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    small = tuple(range(3, 3 + len(shape)))
+    path = written(tmp_path / "w.h5", lambda file: file.create_dataset("w", small, "f4"))
+    raw = path.read_bytes()
+    layout = f"<{len(shape)}Q"
+    at = raw.index(struct.pack(layout, *small))
+    (entry,) = opened(path, patched(raw, at, layout, *shape)).entries
+    assert "counted in 60 bits" in entry.problem
+    with pytest.raises(InspectorError):
+        values(entry)
 
 
 def test_a_chunk_that_inflates_to_something_else(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from inspector.checkpoints.describe import describe
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.formats.hdf5 import Listing, json_text
 from inspector.checkpoints.hdf5.space import Pages
@@ -114,9 +115,7 @@ class _Texts:
         found = self._parsed(_METADATA)
         if found is not None and type(found.content) is dict:
             for name, value in list(found.content.items())[:100]:
-                self.metadata[display_text(name)] = display_text(
-                    value if type(value) is str else json.dumps(value)
-                )
+                self.metadata[display_text(name)] = describe(value)
         config = self._parsed(_CONFIG)
         if config is not None:
             text = json_text(config.text)

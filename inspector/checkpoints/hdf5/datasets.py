@@ -35,7 +35,7 @@ from inspector.checkpoints.sources import MemoryBytes
 #: Bytes of texts in a dataset that are read for showing it as a value, at most.
 _MAX_VALUE: Final = 1 << 16
 
-_MAX_ELEMENTS: Final = 1 << 62
+_MAX_SPREAD: Final = 1 << 60
 
 #: Bytes by which a compressed chunk may be longer than twice what it holds.
 _MAX_OVERHEAD: Final = 1 << 16
@@ -106,8 +106,10 @@ class _Reading:
             self._details.append(("values", names[:200]))
         storage, problem = None, ""
         try:
-            if self._dataspace.count >= _MAX_ELEMENTS or math.prod(self._shape) >= _MAX_ELEMENTS:
-                raise CheckpointError("It has more elements than can be counted in 62 bits.")
+            # Without its zeros: an array of nothing has strides too, and must be possible.
+            spread = math.prod(max(1, length) for length in self._shape) * datatype.size
+            if spread >= _MAX_SPREAD:
+                raise CheckpointError("It has more bytes than can be counted in 60 bits.")
             layout = self._layout()
             if datatype.kind in ("string", "text") and (text := self._text(layout)) is not None:
                 return self._as_value(text)
