@@ -69,14 +69,14 @@ class Wire:
         at = start
         while at < end:
             data, base = self._window(at, end)
-            tag, where = _varint(data, at - base)
+            tag, where = _varint(data, at - base, base)
             number, kind = tag >> 3, tag & 7
             value, offset, length = 0, base + where, 0
             if kind == 0:
-                value, where = _varint(data, where)
+                value, where = _varint(data, where, base)
                 at = base + where
             elif kind == 2:
-                length, where = _varint(data, where)
+                length, where = _varint(data, where, base)
                 offset = base + where
                 at = offset + length
             elif kind in _FIXED:
@@ -116,7 +116,8 @@ def packed_varints(data: bytes) -> list[int]:
     return found
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes, at: int, base: int = 0) -> tuple[int, int]:
+    """A number and the place behind it; ``base`` is the offset of ``data``, for the error."""
     value = shift = 0
     for place in range(at, min(at + 10, len(data))):
         byte = data[place]
@@ -124,7 +125,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 128:
             return value & 0xFFFFFFFFFFFFFFFF, place + 1
         shift += 7
-    raise _damaged(at)
+    raise _damaged(base + at)
 
 
 def _damaged(offset: int) -> CheckpointError:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple, TypeAlias
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.protobuf import Field, packed_varints
 from inspector.checkpoints.sources import check_range
+
+#: A packed field, or the numbers of fields of one number each: unsigned, of 64 bits.
+Run: TypeAlias = "Field | array[int]"
+
+#: Bytes, or numbers, that are decoded at a time.
+_CHUNK: Final = 1 << 16
+
+#: The codes of unsigned numbers in arrays, by their bytes.
+_CODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 class PackedNumbers:
@@ -33,17 +46,13 @@ class PackedNumbers:
         offset: int,
         length: int,
         bits: int,
-        table: Sequence[bytes],
+        table: tuple[bytes, ...],
         count: int,
     ) -> None:
         self._source: Final = source
         self._offset: Final = offset
         self._each: Final = 8 // bits
-        mask = (1 << bits) - 1
-        self._bytes: Final = [
-            b"".join(table[byte >> shift & mask] for shift in range(0, 8, bits))
-            for byte in range(256)
-        ]
+        self._bytes: Final = _by_byte(bits, table)
         self._width: Final = len(table[0]) * self._each
         self._size: Final = min(count, length * self._each) * len(table[0])
 
@@ -69,33 +78,70 @@ class PackedNumbers:
         """The source is closed by whoever opened it."""
 
 
-class Varints:
-    """Numbers of variable length, as little-endian ones of a fixed width. A `ByteSource`.
+@cache
+def _by_byte(bits: int, table: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What each byte becomes. A model may have a million tensors, which share it."""
+    mask = (1 << bits) - 1
+    return tuple(
+        b"".join(table[byte >> shift & mask] for shift in range(0, 8, bits)) for byte in range(256)
+    )
 
-    They are decoded as a whole when they are first read: nobody can tell where one of them is.
+
+class _Place(NamedTuple):
+    """A place among the numbers from where decoding can go on.
+
+    Attributes
+    ----------
+    start
+        Numbers before it.
+    run, at
+        The run that comes next, and how far into it: bytes of a packed run, else numbers.
+    """
+
+    start: int
+    run: int
+    at: int
+
+
+class TypedNumbers:
+    """The numbers of a repeated field, as little-endian ones of one width. A `ByteSource`.
+
+    They are decoded some 64 KiB at a time. Reading forward streams; reading backward goes on from
+    a remembered place.
 
     Parameters
     ----------
     source, runs
-        The fields that hold them.
+        The fields that hold them: packed, or the numbers of fields of one number each.
     width
-        Bytes of each number; of a longer one, the lower bytes count.
+        Bytes of each number: 1, 2, 4 or 8; of a longer one, the lower bytes count.
     count
         How many there should be: no more than the runs have bytes.
     name
         For errors.
+    fixed
+        Whether packed ones are of that width in the file too, not of variable length.
     """
 
     def __init__(
-        self, source: ByteSource, runs: Sequence[Field], width: int, count: int, name: str
+        self,
+        source: ByteSource,
+        runs: Sequence[Run],
+        width: int,
+        count: int,
+        name: str,
+        *,
+        fixed: bool = False,
     ) -> None:
         self._source: Final = source
         self._runs: Final = runs
         self._width: Final = width
         self._count: Final = count
         self._name: Final = name
+        self._fixed: Final = fixed
         self._lock: Final = threading.Lock()
-        self._data: bytes | None = None
+        self._places: Final = [_Place(0, 0, 0)]
+        self._last: tuple[int, bytes] = (-1, b"")
 
     @property
     def size(self) -> int:
@@ -105,32 +151,93 @@ class Varints:
     def read(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes; see `ByteSource`."""
         check_range(self._name, self.size, offset, length)
+        # Grows with what is really there.
+        parts = []
         with self._lock:
-            if self._data is None:
-                self._data = self._decoded()
-        return self._data[offset : offset + length]
+            while length:
+                part = self._some(offset, length)
+                parts.append(part)
+                offset += len(part)
+                length -= len(part)
+        return b"".join(parts)
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer``; see `ByteSource`."""
-        buffer[:] = self.read(offset, len(buffer))
+        check_range(self._name, self.size, offset, len(buffer))
+        done = 0
+        with self._lock:
+            while done < len(buffer):
+                part = self._some(offset + done, len(buffer) - done)
+                buffer[done : done + len(part)] = part
+                done += len(part)
 
     def close(self) -> None:
         """The source is closed by whoever opened it."""
 
-    def _decoded(self) -> bytes:
-        mask = (1 << 8 * self._width) - 1
-        made = bytearray()
-        for run in self._runs:
-            numbers = (
-                packed_varints(self._source.read(run.offset, run.length))
-                if run.kind == 2
-                else [run.value]
-            )
-            for number in numbers:
-                made += (number & mask).to_bytes(self._width, "little")
-        if len(made) != self.size:
+    def _some(self, offset: int, most: int) -> bytes:
+        """Between 1 and ``most`` bytes from ``offset`` on."""
+        places = self._places
+        wanted = offset // self._width
+        index = bisect_right(places, wanted, key=lambda place: place.start) - 1
+        while True:
+            data = self._last[1] if self._last[0] == index else self._decoded(index)
+            self._last = (index, data)
+            inner = offset - places[index].start * self._width
+            if inner < len(data):
+                return data[inner : inner + most]
+            index += 1
+
+    def _decoded(self, index: int) -> bytes:
+        """The numbers from a remembered place on; the place behind them is remembered."""
+        start, number, at = self._places[index]
+        if number >= len(self._runs):
             raise CheckpointError(
-                f"{self._name} should have {self._count:,} numbers, and the file has "
-                f"{len(made) // self._width:,}."
+                f"{self._name} should have {self._count:,} numbers, and the file has {start:,}."
             )
-        return bytes(made)
+        run = self._runs[number]
+        if isinstance(run, array):
+            end = len(run)
+            made = run[at : at + _CHUNK]
+            behind = at + len(made)
+            data = self._narrowed(made)
+        else:
+            end = run.length
+            raw = self._source.read(run.offset + at, min(_CHUNK, end - at))
+            raw = self._whole(raw, at + len(raw) == end, run.offset + at)
+            behind = at + len(raw)
+            data = raw if self._fixed else self._narrowed(raw)
+        if index + 1 == len(self._places):
+            place = _Place(start + len(data) // self._width, number, behind)
+            if behind >= end:
+                place = _Place(place.start, number + 1, 0)
+            self._places.append(place)
+        return data
+
+    def _whole(self, raw: bytes, is_end: bool, offset: int) -> bytes:
+        """The numbers of a chunk that are whole."""
+        if self._fixed:
+            length = len(raw) - len(raw) % self._width
+        else:
+            length = len(raw)
+            while length and raw[length - 1] > 127:
+                length -= 1
+        if (raw and not length) or (is_end and length < len(raw)):
+            raise CheckpointError(
+                f"The numbers of {self._name} are damaged: one is cut, or has no end.",
+                where=f"byte {offset + length}",
+            )
+        return raw[:length]
+
+    def _narrowed(self, numbers: bytes | array[int]) -> bytes:
+        """Packed numbers of variable length, or numbers of 64 bits, in the width."""
+        code = _CODES[self._width]
+        if isinstance(numbers, bytes) and numbers.isascii():
+            # Each is one byte.
+            made = array(code, list(numbers))
+        else:
+            mask = (1 << 8 * self._width) - 1
+            whole = packed_varints(numbers) if isinstance(numbers, bytes) else numbers
+            made = array(code, [number & mask for number in whole])
+        if sys.byteorder == "big":
+            made.byteswap()
+        return made.tobytes()

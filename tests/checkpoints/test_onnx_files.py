@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ PLAIN = [
     "COMPLEX128 BFLOAT16 FLOAT8E4M3FN FLOAT8E4M3FNUZ FLOAT8E5M2 FLOAT8E5M2FNUZ",
 ]
 KINDS = " ".join(PLAIN).split()
-PACKED = ["UINT4", "INT4", "FLOAT4E2M1"]
+PACKED = ["UINT4", "INT4", "FLOAT4E2M1", *(k for k in ("UINT2", "INT2") if hasattr(TensorProto, k))]
 
 
 def values(checkpoint: Checkpoint, name: str) -> np.ndarray[Any, Any]:
@@ -232,6 +233,198 @@ def test_other_files_are_not_claimed(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(CheckpointError) as caught:
         open_checkpoint(path)
     assert "opened as ONNX" not in str(caught.value)
+
+
+def encoded(number: int, content: bytes | int) -> bytes:
+    """A field of bytes, or of a number of variable length."""
+
+    def varint(value: int) -> bytes:
+        made = bytearray()
+        while value > 127:
+            made.append(value & 127 | 128)
+            value >>= 7
+        return bytes((*made, value))
+
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def by_hand(graph: bytes) -> bytes:
+    """A model around a graph of any bytes."""
+    return encoded(1, 8) + encoded(7, graph)
+
+
+def test_numbers_in_fields_of_their_own_and_in_several_runs(tmp_path: Path) -> None:
+    """What other writers of protocol buffers may do, and every reader has to take."""
+    floats = np.arange(6, dtype="<f4")
+    loose = b"".join(bytes((4 << 3 | 5,)) + number.tobytes() for number in floats)
+    runs = encoded(4, floats[:2].tobytes()) + loose[10:15] + encoded(4, floats[3:].tobytes())
+    doubles = b"".join(bytes((10 << 3 | 1,)) + number.tobytes() for number in floats.astype("<f8"))
+    numbers = (3, -5, 2**40, 0, 7, 1)
+    signed = [number % (1 << 64) for number in numbers]
+    integers = b"".join(encoded(7, number) for number in signed[:4])
+    integers += encoded(7, b"\x07\x01")
+    fields = {"loose": (1, loose), "runs": (1, runs), "doubles": (11, doubles)}
+    fields["integers"] = (7, integers)
+    graph = b""
+    for name, (kind, data) in fields.items():
+        tensor = encoded(1, 6) + encoded(2, kind) + data + encoded(8, name.encode())
+        graph += encoded(5, tensor)
+    path = tmp_path / "hand.onnx"
+    path.write_bytes(by_hand(graph))
+    checkpoint = open_checkpoint(path)
+    theirs = {tensor.name: tensor for tensor in onnx.load(path).graph.initializer}
+    for name in fields:
+        ours = values(checkpoint, name)
+        assert ours.tobytes() == numpy_helper.to_array(theirs[name]).tobytes()
+    assert values(checkpoint, "integers").tolist() == list(numbers)
+    checkpoint.close()
+
+
+def test_long_typed_numbers_are_read_anywhere_in_little_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.integers(-(2**40), 2**40, 180_000) >> rng.integers(0, 40, 180_000)
+    array[20_000:160_000] = 5
+    tensor = helper.make_tensor("w", TensorProto.INT64, [180_000], array.tolist())
+    checkpoint = open_checkpoint(saved(tmp_path / "long.onnx", model(tensor)))
+    (entry,) = checkpoint.entries
+    source = tensor_source(entry)
+    tracemalloc.start()
+    for start in (179_990, 0, 150_000, 7_777, 120_000):
+        part = source.read(Region((range(start, start + 10),)))
+        assert part.tolist() == array[start : start + 10].tolist()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 << 20
+    assert source.read(Region.whole(source.shape)).tolist() == array.tolist()
+    checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "problem"),
+    [
+        (7, encoded(7, b"\1\2\3"), "more than there are bytes"),
+        (7, encoded(7, b"\1\2\3\4" + b"\x80\1"), "has 5"),
+        (7, encoded(7, b"\1\2\3\4\5\x80"), "cut, or has no end"),
+        (7, encoded(7, b"\xff" * 30), "cut, or has no end"),
+        (1, encoded(4, bytes(23)), "reaches up to byte 24"),
+        (1, encoded(4, bytes(8)) + encoded(4, bytes(15)), "reaches up to byte 24"),
+        (1, encoded(4, bytes(10)) + encoded(4, bytes(14)), "reaches up to byte 24"),
+        (14, encoded(5, bytes(6)), "whole numbers"),
+        (1, b"", "no numbers"),
+        (99, b"", "type 99"),
+    ],
+)
+def test_typed_numbers_that_are_too_few_or_damaged(
+    tmp_path: Path, kind: int, data: bytes, problem: str
+) -> None:
+    good = encoded(1, 2) + encoded(2, 2) + encoded(9, b"\1\2") + encoded(8, b"good")
+    bad = encoded(1, 6) + encoded(2, kind) + data + encoded(8, b"bad")
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(by_hand(encoded(5, bad) + encoded(5, good)))
+    checkpoint = open_checkpoint(path)
+    assert values(checkpoint, "good").tolist() == [1, 2]
+    entry = checkpoint.find("bad")
+    assert isinstance(entry, TensorEntry)
+    with pytest.raises(InspectorError) as caught:
+        tensor_source(entry).read(Region.whole(entry.shape))
+    assert problem in str(caught.value)
+    checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        encoded(1, b"\x2a\x7f\1"),
+        encoded(1, encoded(5, b"\x0b")),
+        encoded(5, b"\x08" + b"\xff" * 12),
+        encoded(5, encoded(1, 1) * 1001),
+        encoded(11, b"\x0f"),
+        encoded(15, b"\x12\x7f"),
+    ],
+)
+def test_a_damaged_part_leaves_the_others(tmp_path: Path, part: bytes) -> None:
+    good = encoded(1, 2) + encoded(2, 2) + encoded(9, b"\1\2") + encoded(8, b"good")
+    path = tmp_path / "part.onnx"
+    path.write_bytes(by_hand(part + encoded(5, good)))
+    checkpoint = open_checkpoint(path)
+    assert values(checkpoint, "good").tolist() == [1, 2]
+    assert any(finding.severity == "warning" for finding in checkpoint.findings)
+    checkpoint.close()
+
+
+def test_truncation_at_every_place_lists_what_is_there(tmp_path: Path) -> None:
+    content = SAMPLE
+    (opset,) = onnx.load_from_string(content).opset_import
+    # The graph is the last field but one. A file that ends behind it is a whole message.
+    behind_graph = len(content) - opset.ByteSize() - 2
+    path = tmp_path / "cut.onnx"
+    most = 0
+    for length in (*range(len(content) - 1, behind_graph, -1), *range(behind_graph - 1, 60, -5)):
+        path.write_bytes(content[:length])
+        with contextlib.closing(open_checkpoint(path)) as checkpoint:
+            assert checkpoint.findings
+            if length < behind_graph:
+                assert any("cut short" in finding.message for finding in checkpoint.findings)
+            readable = 0
+            for entry in checkpoint.entries:
+                with contextlib.suppress(InspectorError):
+                    tensor_source(entry).read(Region.whole(entry.shape))
+                    readable += 1
+            most = max(most, readable)
+    assert most == 7
+
+
+ATTRIBUTE = encoded(1, b"n" * 100)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        encoded(5, b"") * 60_000,
+        encoded(5, encoded(2, 22) + encoded(9, b"")) * 30_000,
+        encoded(1, encoded(3, b"n" * 4000) + encoded(5, ATTRIBUTE + encoded(10, b"") * 60_000)),
+        encoded(1, encoded(3, b"n" * 3000) + encoded(5, ATTRIBUTE + encoded(11, b"") * 60_000)),
+        encoded(1, encoded(5, b"") * 60_000),
+        encoded(5, encoded(5, 1) * 60_000),
+        encoded(5, encoded(5, b"") * 60_000),
+        encoded(5, encoded(2, 8) + encoded(6, b"") * 60_000),
+        encoded(5, encoded(1, b"\1" * 120_000)),
+        encoded(11, b"") * 60_000,
+    ],
+    ids=[
+        "tensors",
+        "int4",
+        "names",
+        "graphs",
+        "attributes",
+        "loose",
+        "runs",
+        "texts",
+        "dims",
+        "in",
+    ],
+)
+def test_a_small_file_takes_little_memory_and_time(tmp_path: Path, graph: bytes) -> None:
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(by_hand(graph))
+    tracemalloc.start()
+    open_checkpoint(path).close()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < (20 << 20) + 24 * path.stat().st_size
+
+
+def test_graphs_within_graphs_a_thousand_deep(tmp_path: Path) -> None:
+    graph = encoded(5, encoded(8, b"w"))
+    for _ in range(1000):
+        graph = encoded(1, encoded(4, b"If") + encoded(5, encoded(1, b"b") + encoded(6, graph)))
+    path = tmp_path / "deep.onnx"
+    path.write_bytes(by_hand(graph))
+    checkpoint = open_checkpoint(path)
+    assert any("too deep" in finding.message for finding in checkpoint.findings)
+    checkpoint.close()
 
 
 SAMPLE = model(

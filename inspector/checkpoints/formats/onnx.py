@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import os
 import struct
+from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +33,8 @@ from inspector.checkpoints.model import (
 )
 from inspector.checkpoints.naming import Names, display_text
 from inspector.checkpoints.protobuf import Field, Wire, packed_varints
-from inspector.checkpoints.sources import FilePool, LocalFile, MemoryBytes
-from inspector.checkpoints.unpacked import PackedNumbers, Varints
+from inspector.checkpoints.sources import FilePool, LocalFile
+from inspector.checkpoints.unpacked import PackedNumbers, Run, TypedNumbers
 from inspector.checkpoints.walk import tensor_problems
 
 #: Fields of a ModelProto, with their wire types (0: a number, 2: bytes with a length).
@@ -85,12 +88,33 @@ _PACKED: Final = {
     26: ("INT2", "int8", 2, _table([0, 1, -2, -1])),
 }
 
-#: Graphs within graphs, and what one model lists, at most.
+#: Graphs within graphs, and what one model lists besides tensors, at most.
 _MAX_DEPTH: Final = 64
-_MAX_TENSORS: Final = 1_000_000
 _MAX_VALUES: Final = 10_000
 _MAX_TEXT: Final = 1000
 _MAX_NAME: Final = 4096
+_MAX_TEXTS: Final = 8
+_MAX_OPSETS: Final = 50
+_MAX_FINDINGS: Final = 100
+
+#: Bytes that entries and their names may take: this, and so many for each byte of the file.
+_ALLOWANCE: Final = 16 << 20
+_ALLOWANCE_PER_BYTE: Final = 16
+_ENTRY_COST: Final = 1200
+_FIELD_COST: Final = 200
+
+#: The wire type of the numbers in the fields named after their types, where they are not packed.
+_LOOSE: Final = {4: 5, 5: 0, 7: 0, 10: 1, 11: 0}
+
+#: Types whose numbers are not in fields of whole numbers; narrower ones have their bits there.
+_NEVER_WHOLE: Final = ("float32", "float64", "complex64", "complex128")
+
+#: Fields of a model that are looked at to tell whether it is one.
+_MAX_SNIFFED: Final = 4096
+
+#: Bytes of a field before its content, at most.
+_LONGEST_START: Final = 20
+
 #: Steps between two calls of ``check``.
 _ROUND: Final = 2048
 
@@ -100,15 +124,20 @@ def sniff(head: bytes, source: ByteSource) -> bool:
     if not head or head[0] & 7 not in (0, 2) or head[0] >> 3 not in _MODEL:
         return False
     graph = version = False
+    end = 0
+    fields = Wire(source).fields(0, source.size, lenient=True)
     try:
-        for found in Wire(source).fields(0, source.size, lenient=True):
+        for found in islice(fields, _MAX_SNIFFED):
             if _MODEL.get(found.number) != found.kind:
                 return False
             graph = graph or found.number == _GRAPH
             if found.number == 1:
                 version = 0 < found.value <= _HIGHEST_VERSION
+            end = max(end, found.end)
     except CheckpointError:
-        return False
+        # The last one may be cut within its number or its length.
+        if source.size - end > _LONGEST_START:
+            return False
     return graph and version
 
 
@@ -138,10 +167,24 @@ class _Tensor:
     name: str = ""
     raw: Field | None = None
     #: The fields with typed numbers, by their number.
-    typed: dict[int, list[Field]] = field(default_factory=dict)
+    typed: dict[int, list[Run]] = field(default_factory=dict)
+    #: The first of its texts, and the number of all.
+    texts: list[Field] = field(default_factory=list)
+    text_count: int = 0
     external: dict[str, str] = field(default_factory=dict)
     is_external: bool = False
     is_segment: bool = False
+
+
+#: A graph that is still to be looked at, the beginning of the names in it, and how deep it lies.
+_Inner = tuple[Field, str, int]
+
+#: The fields of an AttributeProto that hold tensors and graphs, one or many.
+_PARTS: Final = (5, 6, 10, 11, 22, 23)
+
+
+class _AllowanceSpentError(Exception):
+    """The entries would fill more memory than the file is worth."""
 
 
 class _Listing:
@@ -158,6 +201,7 @@ class _Listing:
         self._values: Final[list[ValueEntry]] = []
         self._metadata: Final[dict[str, str]] = {}
         self._findings: Final[list[Finding]] = []
+        self._allowance = _ALLOWANCE + _ALLOWANCE_PER_BYTE * file.size
         self._steps = 0
 
     def checkpoint(self) -> Checkpoint:
@@ -183,61 +227,76 @@ class _Listing:
 
     def model(self) -> None:
         """The ModelProto, and all in it."""
-        opsets = []
-        # Graphs and functions that are still to be looked at, with the way to them.
-        pending: list[tuple[Field, str, int]] = []
-        for found in self._fields(Field(0, 2, 0, 0, self._file.size), lenient=True):
-            if found.number == 1:
-                self._metadata["IR version"] = str(found.value)
-            elif found.number == 5:
-                self._metadata["model version"] = str(found.value)
-            elif found.number in _NOTES:
-                self._note(_NOTES[found.number], self._text(found))
-            elif found.number == 8:
-                opsets.append(self._opset(found))
-            elif found.number == 14:
-                self._note(*self._pair(found))
-            elif found.number in (_GRAPH, 25):
-                pending.append((found, "", 0))
-            if found.end > self._file.size:
-                self._findings.append(
-                    Finding(
-                        "warning",
-                        f"The file is cut short: it should have at least {found.end:,} bytes, and "
-                        f"has {self._file.size:,}.",
-                    )
-                )
-        if opsets:
-            self._metadata["opset"] = ", ".join(opsets[:50])
-        while pending:
-            graph, way, depth = pending.pop()
-            pending += reversed(self._graph(graph, way, depth))
+        try:
+            self._model()
+        except _AllowanceSpentError:
+            self._warn("The list ends early: it would take much more memory than the file.")
 
-    def _graph(self, graph: Field, way: str, depth: int) -> list[tuple[Field, str, int]]:
-        """List a GraphProto or FunctionProto; the graphs in its nodes are returned."""
-        is_function = graph.number == 25
-        inner: list[tuple[Field, str, int]] = []
+    def _model(self) -> None:
+        opsets: list[str] = []
+        # Graphs and functions that are still to be looked at, with the way to them.
+        pending: list[_Inner] = []
+        with self._damage_told():
+            for found in self._fields(Field(0, 2, 0, 0, self._file.size), lenient=True):
+                if found.end > self._file.size:
+                    self._warn(
+                        f"The file is cut short: it should have at least {found.end:,} bytes, and "
+                        f"has {self._file.size:,}."
+                    )
+                with self._damage_told():
+                    self._model_part(found, opsets)
+                if found.number in (_GRAPH, 25):
+                    self._spend(_FIELD_COST)
+                    pending.append((found, "", 0))
+        if opsets:
+            self._metadata["opset"] = ", ".join(opsets)
+        # In the order of the file
+        pending.reverse()
+        while pending:
+            inner: list[_Inner] = []
+            with self._damage_told():
+                self._graph(*pending.pop(), inner)
+            pending += reversed(inner)
+
+    def _model_part(self, found: Field, opsets: list[str]) -> None:
+        """What a field of the ModelProto says of the model, unless it is a graph."""
+        if found.number == 1:
+            self._metadata["IR version"] = str(found.value)
+        elif found.number == 5:
+            self._metadata["model version"] = str(_signed(found.value))
+        elif found.number in _NOTES:
+            self._note(_NOTES[found.number], self._text(found))
+        elif found.number == 8 and len(opsets) < _MAX_OPSETS:
+            opsets.append(self._opset(found))
+        elif found.number == 14:
+            self._note(*self._pair(found))
+
+    def _graph(self, graph: Field, way: str, depth: int, inner: list[_Inner]) -> None:
+        """List a GraphProto or FunctionProto; the graphs in its nodes are added to ``inner``."""
+        is_node = 7 if graph.number == 25 else 1
         for found in self._fields(graph, lenient=True):
             if found.kind != 2:
                 continue
-            if is_function:
-                if found.number == 7:
-                    inner += self._node(found, way, depth)
-            elif found.number == 1:
-                inner += self._node(found, way, depth)
-            elif found.number == 2 and not way:
-                self._note("graph", self._text(found))
-            elif found.number == 5:
-                self._tensor(found, way)
-            elif found.number == 15:
-                self._sparse(found, way)
-            elif found.number in (11, 12) and not way:
-                self._value_info(found, "inputs" if found.number == 11 else "outputs")
-        return inner
+            with self._damage_told():
+                if found.number == is_node:
+                    self._node(found, way, depth, inner)
+                elif graph.number != 25:
+                    self._graph_part(found, way)
 
-    def _node(self, node: Field, way: str, depth: int) -> list[tuple[Field, str, int]]:
+    def _graph_part(self, found: Field, way: str) -> None:
+        """List what lies in a GraphProto beside its nodes."""
+        if found.number == 2 and not way:
+            self._note("graph", self._text(found))
+        elif found.number == 5:
+            self._tensor(found, way)
+        elif found.number == 15:
+            self._sparse(found, way)
+        elif found.number in (11, 12) and not way:
+            self._value_info(found, "inputs" if found.number == 11 else "outputs")
+
+    def _node(self, node: Field, way: str, depth: int, inner: list[_Inner]) -> None:
+        # Twice through the fields, since a list of them would be much larger than they are.
         name = kind = output = ""
-        attributes = []
         for found in self._fields(node):
             if found.kind != 2:
                 continue
@@ -247,31 +306,30 @@ class _Listing:
                 name = self._text(found, _MAX_NAME)
             elif found.number == 4:
                 kind = self._text(found, 100)
-            elif found.number == 5:
-                attributes.append(found)
-        inner: list[tuple[Field, str, int]] = []
         place = way + (name or output or kind or "node")
-        for attribute in attributes:
-            inner += self._attribute(attribute, place, kind, depth)
-        return inner
+        for found in self._fields(node):
+            if found.kind == 2 and found.number == 5:
+                self._attribute(found, place, kind, depth, inner)
 
     def _attribute(
-        self, attribute: Field, place: str, kind: str, depth: int
-    ) -> list[tuple[Field, str, int]]:
+        self, attribute: Field, place: str, kind: str, depth: int, inner: list[_Inner]
+    ) -> None:
         name = ""
-        parts = []
+        count = 0
         for found in self._fields(attribute):
             if found.kind == 2 and found.number == 1:
                 name = self._text(found, 100)
-            elif found.kind == 2 and found.number in (5, 6, 10, 11, 22, 23):
-                parts.append(found)
-        inner: list[tuple[Field, str, int]] = []
-        for number, part in enumerate(parts):
-            where = place if kind == "Constant" else f"{place}.{name}"
-            if len(parts) > 1:
-                where += f"[{number}]"
+            elif found.kind == 2 and found.number in _PARTS:
+                count += 1
+        if not count:
+            return
+        base = place if kind == "Constant" else f"{place}.{name}"
+        parts = (part for part in self._fields(attribute) if part.number in _PARTS)
+        for number, part in enumerate(part for part in parts if part.kind == 2):
+            where = f"{base}[{number}]" if count > 1 else base
             if part.number in (6, 11):
                 if depth < _MAX_DEPTH and len(where) < _MAX_NAME:
+                    self._spend(2 * _FIELD_COST + len(where))
                     inner.append((part, f"{where}.", depth + 1))
                 else:
                     self._warn("Graphs lie too deep within graphs, and are not listed.")
@@ -279,18 +337,21 @@ class _Listing:
                 self._sparse(part, f"{where}.")
             else:
                 self._tensor(part, "", where)
-        return inner
 
     # Tensors ------------------------------------------------------------------------------------
 
     def _tensor(self, found: Field, way: str, place: str = "") -> None:
         """List a TensorProto, under its name or under ``place``."""
-        if len(self._entries) >= _MAX_TENSORS:
-            self._warn(f"Only the first {_MAX_TENSORS:,} tensors are listed.")
-            return
-        tensor = self._read_tensor(found)
+        tensor, problem = _Tensor(), ""
+        try:
+            self._read_tensor(found, tensor)
+        except CheckpointError as error:
+            problem = error.message
         name = place or way + tensor.name or "tensor"
-        if tensor.kind == _STRING:
+        self._spend(_ENTRY_COST + len(name))
+        if problem:
+            self._entries.append(_damaged(self._names.unique(name), problem))
+        elif tensor.kind == _STRING:
             self._strings(tensor, name)
         else:
             self._entries.append(self._entry(tensor, self._names.unique(name)))
@@ -300,13 +361,18 @@ class _Listing:
         name = ""
         for part in self._fields(found):
             if part.number == 1 and part.kind == 2:
-                name = self._read_tensor(part).name
+                name = self._tensor_name(part)
                 self._tensor(part, "", f"{way}{name or 'sparse'}.values")
             elif part.number == 2 and part.kind == 2:
                 self._tensor(part, "", f"{way}{name or 'sparse'}.indices")
 
-    def _read_tensor(self, message: Field) -> _Tensor:
-        tensor = _Tensor()
+    def _tensor_name(self, message: Field) -> str:
+        for found in self._fields(message, lenient=True):
+            if found.number == 8:
+                return self._text(found, _MAX_NAME)
+        return ""
+
+    def _read_tensor(self, message: Field, tensor: _Tensor) -> None:
         for found in self._fields(message, lenient=True):
             if found.number == 1:
                 tensor.dims += [found.value] if found.kind == 0 else self._dims(found)
@@ -318,11 +384,12 @@ class _Listing:
                 tensor.kind = found.value
             elif found.number == 3:
                 tensor.is_segment = True
-            elif found.number in (4, 5, 6, 7, 10, 11):
-                # A run may claim to reach beyond a file that is cut short.
-                there = max(0, min(found.length, self._file.size - found.offset))
-                run = found._replace(length=there)
-                tensor.typed.setdefault(found.number, []).append(run)
+            elif found.number in _LOOSE:
+                self._add_typed(found, tensor.typed.setdefault(found.number, []))
+            elif found.number == 6:
+                tensor.text_count += 1
+                if len(tensor.texts) < _MAX_TEXTS:
+                    tensor.texts.append(found)
             elif found.number == 8 and found.kind == 2:
                 tensor.name = self._text(found, _MAX_NAME)
             elif found.number == 9 and found.kind == 2:
@@ -332,7 +399,20 @@ class _Listing:
                 tensor.external[key] = value
             elif found.number == 14 and found.kind == 0:
                 tensor.is_external = found.value == 1
-        return tensor
+
+    def _add_typed(self, found: Field, runs: list[Run]) -> None:
+        last = runs[-1] if runs else None
+        if found.kind == 2:
+            self._spend(_FIELD_COST)
+            # A run may claim to reach beyond a file that is cut short.
+            there = max(0, min(found.length, self._file.size - found.offset))
+            runs.append(found._replace(length=there))
+        elif found.kind == _LOOSE[found.number]:
+            if not isinstance(last, array):
+                self._spend(_FIELD_COST)
+                last = array("Q")
+                runs.append(last)
+            last.append(found.value)
 
     def _dims(self, found: Field) -> list[int]:
         return packed_varints(self._file.read(found.offset, min(found.length, 10_000)))
@@ -390,21 +470,25 @@ class _Listing:
         for number, width in ((4, 4), (10, 8)):
             runs = tensor.typed.get(number, [])
             # One packed run is what is written; its numbers are as they are in memory.
-            if len(runs) == 1 and runs[0].kind == 2:
+            if len(runs) == 1 and isinstance(runs[0], Field):
                 return Storage(self._file, runs[0].offset, runs[0].length, name)
-            if runs and all(run.kind == (5 if width == 4 else 1) for run in runs):
-                return _joined(runs, width, name)
+            if runs and not itemsize % width:
+                count = min(numel * (itemsize // width), _held(runs, width))
+                fixed = TypedNumbers(self._file, runs, width, count, name, fixed=True)
+                return Storage(fixed, 0, fixed.size, name)
         runs = [run for number in (5, 7, 11) for run in tensor.typed.get(number, [])]
         if not runs and numel:
             raise CheckpointError("The file has no numbers for it.")
         packed = _PACKED.get(tensor.kind)
         # Two 4-bit numbers are in one number of the field.
         count = -(-numel * packed[2] // 8) if packed else numel
-        if count > sum(run.length or 1 for run in runs):
+        if count > _held(runs, 1):
             raise CheckpointError(
                 f"It should have {numel:,} numbers, more than there are bytes for them."
             )
-        numbers = Varints(self._file, tuple(runs), 1 if packed else itemsize, count, name)
+        if not packed and dtype in _NEVER_WHOLE:
+            raise CheckpointError(f"The file has whole numbers for it, which {dtype} has not.")
+        numbers = TypedNumbers(self._file, runs, 1 if packed else itemsize, count, name)
         if packed is not None:
             unpacked = PackedNumbers(numbers, 0, count, packed[2], packed[3], numel)
             return Storage(unpacked, 0, unpacked.size, name)
@@ -449,7 +533,9 @@ class _Listing:
     # Words --------------------------------------------------------------------------------------
 
     def _fields(self, message: Field, *, lenient: bool = False) -> Iterator[Field]:
-        end = min(message.end, self._file.size) if lenient else message.end
+        # In a file that is cut short, all that the end lies in is cut.
+        lenient = lenient or message.end > self._file.size
+        end = min(message.end, self._file.size)
         for found in self._wire.fields(message.offset, end, lenient=lenient):
             self._steps += 1
             if self._steps % _ROUND == 0:
@@ -483,9 +569,8 @@ class _Listing:
             self._metadata.setdefault(display_text(name, 100), display_text(text, _MAX_TEXT))
 
     def _strings(self, tensor: _Tensor, name: str) -> None:
-        runs = tensor.typed.get(6, [])
-        shown = ", ".join(repr(self._text(run, 100)) for run in runs[:8])
-        more = f", … {len(runs):,} texts" if len(runs) > 8 else ""
+        shown = ", ".join(repr(self._text(text, 100)) for text in tensor.texts)
+        more = f", … {tensor.text_count:,} texts" if tensor.text_count > _MAX_TEXTS else ""
         self._value(name, "array of text", f"[{shown}{more}]")
 
     def _value_info(self, message: Field, kind: str) -> None:
@@ -530,16 +615,28 @@ class _Listing:
             unique = self._names.unique(name)
             self._values.append(ValueEntry(unique, (unique,), kind, display_text(text)))
 
+    def _spend(self, count: int) -> None:
+        self._allowance -= count
+        if self._allowance < 0:
+            raise _AllowanceSpentError
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        """Pass over what is damaged, and say so; what stands beside it is listed."""
+        try:
+            yield
+        except CheckpointError as error:
+            self._warn(f"A part of the model is not listed. {error}")
+
     def _warn(self, message: str) -> None:
         finding = Finding("warning", message)
-        if finding not in self._findings[:100]:
+        if len(self._findings) < _MAX_FINDINGS and finding not in self._findings:
             self._findings.append(finding)
 
 
-def _joined(runs: list[Field], width: int, name: str) -> Storage:
-    """Numbers of fixed width, each of them a field of its own: they are in the fields."""
-    data = b"".join(run.value.to_bytes(width, "little") for run in runs)
-    return Storage(MemoryBytes(data), 0, len(data), name)
+def _held(runs: list[Run], width: int) -> int:
+    """Numbers of so many bytes that fields can hold, at most."""
+    return sum(len(run) if isinstance(run, array) else run.length // width for run in runs)
 
 
 def _damaged(name: str, problem: str) -> TensorEntry:
