@@ -75,7 +75,10 @@ def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
     if flatbuffer:
         return f"{flatbuffer}, which is not read here.", _SAVE_OTHERWISE
     if head.startswith(b"PYTORCH1"):
-        return "is TorchScript of a preview of torch 1.0, which torch itself does not read.", _SAVE_OTHERWISE
+        return (
+            "is TorchScript of a preview of torch 1.0, which torch itself does not read.",
+            _SAVE_OTHERWISE,
+        )
     if head[257:262] == b"ustar":
         return (
             "is a tar archive: a torch file from before version 0.1.10, or something packed.",
