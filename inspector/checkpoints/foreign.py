@@ -29,6 +29,17 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
 )
 
 
+#: What a flatbuffer has behind its first four bytes, and what it is.
+_FLATBUFFERS: Final = {
+    b"PTMF": "is TorchScript for mobile as a flatbuffer",
+    b"ET12": "is a program for ExecuTorch",
+    b"TFL3": "is a TensorFlow Lite model",
+}
+_SAVE_OTHERWISE: Final = (
+    "Open the checkpoint that it was made of, or save its weights by torch.save or torch.jit.save."
+)
+
+
 def is_pointer(head: bytes) -> bool:
     """Whether a file that begins with ``head`` stands for one that git-lfs did not download."""
     return head.startswith(_LFS)
@@ -60,6 +71,14 @@ def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
 
 
 def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
+    flatbuffer = _FLATBUFFERS.get(head[4:8])
+    if flatbuffer:
+        return f"{flatbuffer}, which is not read here.", _SAVE_OTHERWISE
+    if head.startswith(b"PYTORCH1"):
+        return (
+            "is TorchScript of a preview of torch 1.0, which torch itself does not read.",
+            _SAVE_OTHERWISE,
+        )
     if head[257:262] == b"ustar":
         return (
             "is a tar archive: a torch file from before version 0.1.10, or something packed.",
