@@ -32,6 +32,9 @@ _MAGIC_BYTES: Final = 64
 #: Bytes of the count before a storage.
 _COUNT: Final = 8
 
+#: Elements that a storage can claim: no count in the file can be higher.
+_MOST: Final = (1 << 63) - 1
+
 #: Findings about single storages, at most.
 _MAX_FINDINGS: Final = 20
 
@@ -69,6 +72,8 @@ class LegacyArchive:
     ----------
     main
         The pickle of what was saved.
+    globals
+        What all of its pickles ask to import.
     system
         What the file says of the machine that wrote it, text by name.
     missing
@@ -103,6 +108,7 @@ class LegacyArchive:
         self.system: Final = describe_machine(stream.next("The description of the machine").value)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
         self._find_storages(stream)
+        self.globals: Final = stream.globals
 
     def rebuilder(self) -> Rebuilder:
         """What makes tensors of the storages."""
@@ -120,7 +126,7 @@ class LegacyArchive:
         # Like torch, by the first reference: others may see the same bytes as another dtype.
         itemsize = ITEMSIZE.get(storage_dtype(kind), 1)
         if key not in self._claims:
-            self._claims[key] = _Claim(itemsize, max(0, count) * itemsize)
+            self._claims[key] = _Claim(itemsize, min(max(0, count), _MOST) * itemsize)
         view = pid[5] if len(pid) > 5 else None
         if type(view) is not tuple or len(view) < 3:
             return PersistentNode(pid)

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.pickle_nodes import ObjectNode
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
 from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
 from inspector.checkpoints.pickle_window import ROUND
 
@@ -103,6 +103,7 @@ class PickleStream:
     ) -> None:
         self._machine = Machine(source, start, Hooks())
         self._check = check
+        self._globals: dict[str, GlobalNode] = {}
 
     @property
     def rest(self) -> int:
@@ -113,7 +114,15 @@ class PickleStream:
         """Interpret the next one. Raises as `interpret` does."""
         self._machine.renew()
         self._machine.hooks = hooks or Hooks()
-        return _run(self._machine, name, self._check)
+        pickle = _run(self._machine, name, self._check)
+        for node in pickle.globals:
+            self._globals.setdefault(node.qualified, node)
+        return pickle
+
+    @property
+    def globals(self) -> tuple[GlobalNode, ...]:
+        """Every class and function that the pickles so far name, once each."""
+        return tuple(self._globals.values())
 
     def take(self, length: int) -> bytes:
         """The next bytes, which are no pickle; there have to be so many."""

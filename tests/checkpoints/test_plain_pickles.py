@@ -140,6 +140,27 @@ def test_a_legacy_file_of_a_whole_module_and_an_optimizer(tmp_path: Path) -> Non
     checkpoint.close()
 
 
+def test_every_pickle_of_a_legacy_file_is_judged(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save({"w": torch.ones(2)}, buffer, _use_new_zipfile_serialization=False)
+    stream = io.BytesIO(buffer.getvalue())
+    magic, protocol, system = (pickle.load(stream) for _ in range(3))
+    bomb = b"\x80\x02" + b"cos\nsystem\n" + b"X\x04\x00\x00\x00true\x85R."
+    path = tmp_path / "bomb.pt"
+    path.write_bytes(
+        pickle.dumps(magic, 2)
+        + pickle.dumps(protocol, 2)
+        + bomb
+        + buffer.getvalue()[stream.tell() :]
+    )
+    assert system["little_endian"]
+    checkpoint = open_checkpoint(path)
+    assert raw(checkpoint, "w") == torch_raw(torch.ones(2))
+    assert [found.severity for found in checkpoint.findings] == ["danger"]
+    assert "os.system" in checkpoint.findings[0].message
+    checkpoint.close()
+
+
 # torch tar --------------------------------------------------------------------------------------
 
 

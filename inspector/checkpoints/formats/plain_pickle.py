@@ -194,7 +194,7 @@ class _NestedStorages:
 
     def _read(self, content: bytes | FarBytes) -> PersistentNode | None:
         archive = LegacyArchive(_source(content), self._check)
-        for node in archive.main.globals:
+        for node in archive.globals:
             self.globals.setdefault(node.qualified, node)
         found = archive.main.value
         pid = found.pid if type(found) is PersistentNode else None
