@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import struct
 import threading
-from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
@@ -15,13 +14,16 @@ from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.protobuf import Field, packed_varints
 from inspector.checkpoints.sources import check_range
 
-#: A packed field, or the numbers of fields of one number each: unsigned, of 64 bits.
-Run: TypeAlias = "Field | array[int]"
+#: A packed field, or the numbers of fields of one number each: little-endian, of 64 bits.
+Run: TypeAlias = Field | bytearray
 
-#: Bytes, or numbers, that are decoded at a time.
+#: Bytes that are decoded at a time.
 _CHUNK: Final = 1 << 16
 
-#: The codes of unsigned numbers in arrays, by their bytes.
+#: Bytes of a number that was in a field of its own.
+LOOSE: Final = 8
+
+#: The codes of unsigned numbers for `struct`, by their bytes.
 _CODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
@@ -95,7 +97,7 @@ class _Place(NamedTuple):
     start
         Numbers before it.
     run, at
-        The run that comes next, and how far into it: bytes of a packed run, else numbers.
+        The run that comes next, and how far into it, in bytes.
     """
 
     start: int
@@ -195,17 +197,20 @@ class TypedNumbers:
                 f"{self._name} should have {self._count:,} numbers, and the file has {start:,}."
             )
         run = self._runs[number]
-        if isinstance(run, array):
+        if isinstance(run, bytearray):
             end = len(run)
-            made = run[at : at + _CHUNK]
-            behind = at + len(made)
-            data = self._narrowed(made)
+            loose = run[at : at + _CHUNK]
+            behind = at + len(loose)
+            data = self._narrowed(struct.unpack(f"<{len(loose) // LOOSE}Q", loose))
         else:
             end = run.length
             raw = self._source.read(run.offset + at, min(_CHUNK, end - at))
             raw = self._whole(raw, at + len(raw) == end, run.offset + at)
             behind = at + len(raw)
-            data = raw if self._fixed else self._narrowed(raw)
+            # Where none of the bytes says that it goes on, each is a number.
+            data = raw
+            if not self._fixed:
+                data = self._narrowed(raw if raw.isascii() else packed_varints(raw))
         if index + 1 == len(self._places):
             place = _Place(start + len(data) // self._width, number, behind)
             if behind >= end:
@@ -228,16 +233,10 @@ class TypedNumbers:
             )
         return raw[:length]
 
-    def _narrowed(self, numbers: bytes | array[int]) -> bytes:
-        """Packed numbers of variable length, or numbers of 64 bits, in the width."""
-        code = _CODES[self._width]
-        if isinstance(numbers, bytes) and numbers.isascii():
-            # Each is one byte.
-            made = array(code, list(numbers))
-        else:
-            mask = (1 << 8 * self._width) - 1
-            whole = packed_varints(numbers) if isinstance(numbers, bytes) else numbers
-            made = array(code, [number & mask for number in whole])
-        if sys.byteorder == "big":
-            made.byteswap()
-        return made.tobytes()
+    def _narrowed(self, numbers: Sequence[int]) -> bytes:
+        """The lower bytes of numbers, in the width."""
+        layout = f"<{len(numbers)}{_CODES[self._width]}"
+        if isinstance(numbers, bytes):
+            return struct.pack(layout, *numbers)
+        mask = (1 << 8 * self._width) - 1
+        return struct.pack(layout, *[number & mask for number in numbers])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import struct
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +33,7 @@ from inspector.checkpoints.model import (
 from inspector.checkpoints.naming import Names, display_text
 from inspector.checkpoints.protobuf import Field, Wire, packed_varints
 from inspector.checkpoints.sources import FilePool, LocalFile
-from inspector.checkpoints.unpacked import PackedNumbers, Run, TypedNumbers
+from inspector.checkpoints.unpacked import LOOSE, PackedNumbers, Run, TypedNumbers
 from inspector.checkpoints.walk import tensor_problems
 
 #: Fields of a ModelProto, with their wire types (0: a number, 2: bytes with a length).
@@ -408,11 +407,11 @@ class _Listing:
             there = max(0, min(found.length, self._file.size - found.offset))
             runs.append(found._replace(length=there))
         elif found.kind == _LOOSE[found.number]:
-            if not isinstance(last, array):
+            if not isinstance(last, bytearray):
                 self._spend(_FIELD_COST)
-                last = array("Q")
+                last = bytearray()
                 runs.append(last)
-            last.append(found.value)
+            last += found.value.to_bytes(LOOSE, "little")
 
     def _dims(self, found: Field) -> list[int]:
         return packed_varints(self._file.read(found.offset, min(found.length, 10_000)))
@@ -636,7 +635,9 @@ class _Listing:
 
 def _held(runs: list[Run], width: int) -> int:
     """Numbers of so many bytes that fields can hold, at most."""
-    return sum(len(run) if isinstance(run, array) else run.length // width for run in runs)
+    return sum(
+        len(run) // LOOSE if isinstance(run, bytearray) else run.length // width for run in runs
+    )
 
 
 def _damaged(name: str, problem: str) -> TensorEntry:
