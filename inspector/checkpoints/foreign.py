@@ -15,17 +15,13 @@ _DOWNLOAD = "Download the file itself; the link may need a login, or lead to a p
 
 #: First bytes, what they say, and what to do.
 _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
-    (
-        bytes.fromhex("80028a0a6cfc9c46f9206aa85019"),
-        _LATER.format("torch file from before version 1.6"),
-        "Load it in torch and save it again: that makes a zip file.",
-    ),
     (b"GGUF", _LATER.format("GGUF file"), ""),
     (b"\x93NUMPY", _LATER.format("NumPy array (.npy)"), ""),
     (b"\x89HDF\r\n\x1a\n", _LATER.format("HDF5 file, as Keras writes it"), ""),
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4.", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd.", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive.", _UNPACK),
     (b"Rar!\x1a\x07", "is a RAR archive.", _UNPACK),
@@ -64,12 +60,7 @@ def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
 
 def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
     if head[257:262] == b"ustar":
-        return (
-            "is a tar archive: a torch file from before version 0.1.10, or something packed.",
-            _UNPACK,
-        )
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return _LATER.format("plain pickle"), "Save it by torch.save."
+        return "is a tar archive, and none of torch's.", _UNPACK
     if not head.strip(b"\0"):
         return (
             f"begins with {len(head):,} zero bytes: the download of its {size:,} bytes did not "

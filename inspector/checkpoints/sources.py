@@ -205,6 +205,40 @@ class MemoryBytes:
         """Nothing has to be given back."""
 
 
+class SourceSlice:
+    """A part of another source. A `ByteSource`; the other one is closed by whoever opened it.
+
+    Parameters
+    ----------
+    offset, length
+        In bytes; inside of ``source``.
+    """
+
+    def __init__(self, source: ByteSource, offset: int, length: int) -> None:
+        check_range("the whole", source.size, offset, length)
+        self._source: Final = source
+        self._offset: Final = offset
+        self._size: Final = length
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self._size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes; see `ByteSource`."""
+        check_range("a part", self._size, offset, length)
+        return self._source.read(self._offset + offset, length)
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill ``buffer``; see `ByteSource`."""
+        check_range("a part", self._size, offset, len(buffer))
+        self._source.read_into(self._offset + offset, buffer)
+
+    def close(self) -> None:
+        """Nothing has to be given back."""
+
+
 class _Place:
     """A place in a deflated run from where inflating can go on."""
 

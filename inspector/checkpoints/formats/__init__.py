@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.checkpoints.formats import safetensors, torch_export, torch_script, torch_zip
+from inspector.checkpoints.formats import (
+    plain_pickle,
+    safetensors,
+    torch_export,
+    torch_legacy,
+    torch_script,
+    torch_tar,
+    torch_zip,
+)
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 
@@ -38,6 +46,8 @@ HEAD: Final = 4096
 
 _TORCH: Final = (".pt", ".pth", ".ckpt", ".bin")
 
+_PICKLE: Final = (".pkl", ".pickle", ".p", ".joblib")
+
 FORMATS: Final = (
     Format("torch.export archive", torch_export.sniff, torch_export.open_file, (".pt2",)),
     Format(
@@ -47,7 +57,17 @@ FORMATS: Final = (
         (*_TORCH, ".jit"),
     ),
     Format("torch zip", torch_zip.sniff, torch_zip.open_file, (*_TORCH, ".jit", ".ptl")),
+    Format("torch legacy", torch_legacy.sniff, torch_legacy.open_file, _TORCH),
+    Format("torch tar", torch_tar.sniff, torch_tar.open_file, _TORCH),
     Format("safetensors", safetensors.sniff, safetensors.open_file, (".safetensors",)),
+    # Many a checkpoint with torch's suffix is a plain pickle.
+    Format("pickle", plain_pickle.sniff, plain_pickle.open_file, (*_PICKLE, *_TORCH)),
+    Format(
+        "compressed pickle",
+        plain_pickle.sniff_compressed,
+        plain_pickle.open_compressed,
+        (*_PICKLE, *_TORCH, ".gz", ".bz2", ".xz", ".lzma", ".z"),
+    ),
     # The last: a file of another format may hold a zip archive too.
     Format("torch zip", torch_zip.sniff_behind_something, torch_zip.open_file, _TORCH),
 )
