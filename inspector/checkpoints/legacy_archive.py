@@ -72,6 +72,8 @@ class LegacyArchive:
     ----------
     main
         The pickle of what was saved.
+    globals
+        What all of its pickles ask to import.
     system
         What the file says of the machine that wrote it, text by name.
     missing
@@ -106,6 +108,7 @@ class LegacyArchive:
         self.system: Final = system_words(stream.next("The description of the machine").value)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
         self._find_storages(stream)
+        self.globals: Final = stream.globals
 
     def rebuilder(self) -> Rebuilder:
         """What makes tensors of the storages."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
@@ -38,7 +38,7 @@ class NestedArchives:
     def __init__(self, size: int, check: Callable[[], None]) -> None:
         self._budget: Final = Budget(size)
         self._check: Final = check
-        self._globals: Final[dict[str, GlobalNode]] = {}
+        self._globals: Final[dict[tuple[str, str], GlobalNode]] = {}
         self.findings: Final[list[Finding]] = []
 
     @property
@@ -75,10 +75,10 @@ class NestedArchives:
 
     def _legacy(self, source: ByteSource) -> Nested:
         archive = LegacyArchive(source, self._check)
-        self._note(archive.main.globals, archive.findings)
+        self._note(archive.globals, archive.findings)
         return Nested(archive.main.value, archive.rebuilder())
 
-    def _note(self, asked_for: tuple[GlobalNode, ...], findings: list[Finding]) -> None:
+    def _note(self, asked_for: Sequence[GlobalNode], findings: list[Finding]) -> None:
         for node in asked_for:
-            self._globals.setdefault(node.qualified, node)
+            self._globals.setdefault((node.module, node.name), node)
         self.findings.extend(findings[: _MAX_FINDINGS - len(self.findings)])

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.pickle_nodes import ObjectNode
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
 from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
 from inspector.checkpoints.pickle_salvage import salvage
 
@@ -108,6 +108,12 @@ class PickleStream:
     ) -> None:
         self._machine = Machine(source, start, Hooks())
         self._check = check
+        self._globals: dict[tuple[str, str], GlobalNode] = {}
+
+    @property
+    def globals(self) -> list[GlobalNode]:
+        """Every class and function that the pickles so far name, once each."""
+        return list(self._globals.values())
 
     @property
     def rest(self) -> int:
@@ -118,7 +124,11 @@ class PickleStream:
         """Interpret the next one. Raises as `interpret` does."""
         self._machine.renew()
         self._machine.hooks = hooks or Hooks()
-        return _run(self._machine, name, self._check)
+        try:
+            return _run(self._machine, name, self._check)
+        finally:
+            for key, node in self._machine.globals.items():
+                self._globals.setdefault(key, node)
 
     def salvage(self) -> Pickle | None:
         """What there was of the pickle that `next` just refused; None if there was nothing."""

@@ -297,7 +297,10 @@ def test_hostile_pickles_run_nothing(tmp_path: Path) -> None:
     members = tar_members()
     tar = tmp_path / "b.pt"
     tar_file(tar, {**members, "pickle": pickle.dumps(evil, 2)})
-    for path in (legacy, tar):
+    info = tmp_path / "c.pth"
+    parts = (0x1950A86A20F9469CFC6C, 1001, evil, {}, [])
+    info.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
+    for path in (legacy, tar, info):
         findings = open_checkpoint(path).findings
         assert any(finding.severity == "danger" for finding in findings)
     assert not mark.exists()

@@ -154,7 +154,7 @@ def _open(
         size=sum(pickle.size for pickle in found),
     )
     asked_for = {
-        node.qualified: node
+        (node.module, node.name): node
         for group in (*(pickle.globals for pickle in found), pickles.joblib.globals, nested.globals)
         for node in group
     }

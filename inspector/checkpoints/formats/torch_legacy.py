@@ -27,7 +27,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     main = archive.main
     walk = Walk(check)
     walk.run(main.value, archive.rebuilder(), nodes=main.opcodes, size=main.size)
-    findings = walk.judge(main.globals, "the pickle")
+    findings = walk.judge(archive.globals, "the pickles")
     if archive.missing:
         whole = sum(not entry.problem for entry in walk.entries)
         message = (

@@ -61,10 +61,14 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     archive.read_storages()
     archive.read_tensors()
     metadata = archive.system()
-    stream = PickleStream(archive.member("pickle"), check=check)
-    main = stream.next("The member pickle", Hooks(reference=archive.reference))
+    main = archive.stream("pickle").next("The member pickle", Hooks(reference=archive.reference))
     walk = Walk(check)
     walk.run(main.value, Rebuilder(archive.storages.get), nodes=main.opcodes, size=main.size)
+    imports = [
+        finding
+        for name, stream in archive.asked_for
+        for finding in walk.judge(stream.globals, name)
+    ]
     metadata["pickle protocol"] = main.protocol_text
     return Checkpoint(
         path=file.path,
@@ -74,7 +78,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         values=walk.values,
         imports=walk.imports,
         metadata=metadata,
-        findings=[*walk.judge(main.globals, "pickle"), *archive.findings, *walk.findings()],
+        findings=[*imports, *archive.findings, *walk.findings()],
         sources=(file,),
     )
 
@@ -89,6 +93,14 @@ class _Archive:
         self._tensors: Final[dict[str, ObjectNode]] = {}
         self.storages: Final[dict[str, Storage | str]] = {}
         self.findings: Final[list[Finding]] = []
+        #: What the pickles of each member ask to import.
+        self.asked_for: Final[list[tuple[str, PickleStream]]] = []
+
+    def stream(self, name: str) -> PickleStream:
+        """The pickles of a member that has to be there."""
+        stream = PickleStream(self.member(name), check=self._check)
+        self.asked_for.append((name, stream))
+        return stream
 
     def member(self, name: str) -> SourceSlice:
         """A member that has to be there."""
@@ -102,15 +114,14 @@ class _Archive:
         if "sys_info" not in self._members:
             return {}
         try:
-            return system_words(PickleStream(self._members["sys_info"]).next().value)
+            return system_words(self.stream("sys_info").next().value)
         except CheckpointError as error:
             self.findings.append(Finding("warning", error.message, "sys_info"))
             return {}
 
     def read_storages(self) -> None:
         """Find the storages, and those that are views of others."""
-        source = self.member("storages")
-        stream = PickleStream(source, check=self._check)
+        source, stream = self.member("storages"), self.stream("storages")
         try:
             for _ in range(_count(stream)):
                 self._storage(stream, source)
@@ -123,8 +134,7 @@ class _Archive:
 
     def read_tensors(self) -> None:
         """Find how the tensors lie in their storages."""
-        source = self.member("tensors")
-        stream = PickleStream(source, check=self._check)
+        stream = self.stream("tensors")
         try:
             for _ in range(_count(stream)):
                 self._tensor(stream)
