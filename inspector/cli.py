@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("tensor-inspector", description=_DESCRIPTION)
-    parser.add_argument("paths", nargs="*", metavar="PATH", type=Path, help="a checkpoint")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", type=Path, help="a checkpoint, or a folder"
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     what = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the tensors of PATH")
@@ -163,16 +165,22 @@ def _list(path: Path, *, as_json: bool) -> int:
 def _export(path: Path, name: str, target: Path, index: str | None) -> int:
     from inspector.checkpoints import open_checkpoint
     from inspector.export.npy import export_npy
-    from inspector.values.reading import StoredTensor
     from inspector.values.regions import Region, parse_region
+    from inspector.values.tensors import tensor_source
 
-    source = StoredTensor(_entry(open_checkpoint(path), name))
+    checkpoint = open_checkpoint(path)
+    source = tensor_source(_entry(checkpoint, name))
     try:
         region = Region.whole(source.shape) if index is None else parse_region(index, source.shape)
     except InspectorError as error:
         return _fail(str(error), WRONG_USAGE)
     result = export_npy(
-        source, region, target, protected=[path], check=lambda: None, progress=lambda _: None
+        source,
+        region,
+        target,
+        protected=checkpoint.files,
+        check=lambda: None,
+        progress=lambda _: None,
     )
     print(f"{result.path}: {result.dtype}, shape {result.shape}, {result.nbytes:,} bytes")
     print(source.summary)

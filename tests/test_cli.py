@@ -276,6 +276,23 @@ def test_export_never_overwrites_what_is_open(
     assert checkpoint.read_bytes() == before
 
 
+def test_a_folder_is_listed_and_exported_but_not_written_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("a.pt", "b.pt"):
+        torch.save({"w": torch.ones(2)}, folder / name)
+    assert main([str(folder), "--list"]) == 0
+    assert "a.pt: w" in capsys.readouterr().out
+    target = tmp_path / "w.npy"
+    assert main([str(folder), "--export", "b.pt: w", "--output", str(target)]) == 0
+    assert np.load(target).tolist() == [1, 1]
+    before = (folder / "a.pt").read_bytes()
+    assert main([str(folder), "--export", "b.pt: w", "--output", str(folder / "a.pt")]) == 1
+    assert (folder / "a.pt").read_bytes() == before
+
+
 def test_export_into_a_missing_folder(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,16 +8,12 @@ from typing import Final
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.naming import display_text
 
-_LATER = "is a {}, which this version does not read yet."
 _LFS = b"version https://git-lfs.github.com/spec/"
 _UNPACK = "Unpack it, and open what comes out."
 _DOWNLOAD = "Download the file itself; the link may need a login, or lead to a page about the file."
 
 #: First bytes, what they say, and what to do.
 _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
-    (b"GGUF", _LATER.format("GGUF file"), ""),
-    (b"\x93NUMPY", _LATER.format("NumPy array (.npy)"), ""),
-    (b"\x89HDF\r\n\x1a\n", _LATER.format("HDF5 file, as Keras writes it"), ""),
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),
@@ -32,6 +28,22 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x7fELF", "is a program or a library.", "Choose a checkpoint instead."),
     (b"MZ", "is a program or a library.", "Choose a checkpoint instead."),
 )
+
+
+#: What a flatbuffer has behind its first four bytes, and what it is.
+_FLATBUFFERS: Final = {
+    b"PTMF": "is TorchScript for mobile as a flatbuffer",
+    b"ET12": "is a program for ExecuTorch",
+    b"TFL3": "is a TensorFlow Lite model",
+}
+_SAVE_OTHERWISE: Final = (
+    "Open the checkpoint that it was made of, or save its weights by torch.save or torch.jit.save."
+)
+
+
+def is_pointer(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` stands for one that git-lfs did not download."""
+    return head.startswith(_LFS)
 
 
 def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
@@ -54,13 +66,25 @@ def describe_foreign(name: str, head: bytes, size: int) -> CheckpointError:
         return CheckpointError(f"{name} {what}", advice=advice)
     return CheckpointError(
         f"{name} is no checkpoint of a known format: it begins with the bytes {head[:8].hex(' ')}.",
-        advice="torch zip files and safetensors can be read, whatever their names.",
+        advice="The files of torch and NumPy, safetensors, GGUF, ONNX, HDF5 and pickles can be "
+        "read, whatever their names.",
     )
 
 
 def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
+    flatbuffer = _FLATBUFFERS.get(head[4:8])
+    if flatbuffer:
+        return f"{flatbuffer}, which is not read here.", _SAVE_OTHERWISE
+    if head.startswith(b"PYTORCH1"):
+        return (
+            "is TorchScript of a preview of torch 1.0, which torch itself does not read.",
+            _SAVE_OTHERWISE,
+        )
     if head[257:262] == b"ustar":
-        return "is a tar archive, and none of torch's.", _UNPACK
+        return (
+            "is a tar archive: a torch file from before version 0.1.10, or something packed.",
+            _UNPACK,
+        )
     if not head.strip(b"\0"):
         return (
             f"begins with {len(head):,} zero bytes: the download of its {size:,} bytes did not "
@@ -71,7 +95,7 @@ def _by_structure(head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def _by_text(head: bytes) -> tuple[str, str] | None:
-    if head.startswith(_LFS):
+    if is_pointer(head):
         size = re.search(rb"\nsize (\d{1,18})", head)
         there = f" of {int(size[1]):,} bytes" if size else ""
         return (
@@ -85,8 +109,9 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
         return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
     if b'"weight_map"' in text:
         return (
-            "is the index of a checkpoint in several files, which this version does not read yet.",
-            "Open the files that it names.",
+            "is the index of a checkpoint in several files, but has no name that ends in "
+            ".index.json.",
+            "Open the files that it names, or their folder.",
         )
     try:
         # The end may cut a character in two.

@@ -18,6 +18,12 @@ _LIMIT: Final = 1 << 63
 
 def integers(value: object) -> tuple[int, ...] | None:
     """A shape or stride: a tuple, list or ``torch.Size`` of numbers of 64 bits; else None."""
+    if type(value) is tuple and len(value) < 5:
+        # The one that nearly all have, without the generality that costs time.
+        for number in value:
+            if type(number) is not int or not -_LIMIT <= number < _LIMIT:
+                return None
+        return value
     if type(value) is ObjectNode:
         callee, args = value.callee, value.args
         if type(callee) is GlobalNode and callee.qualified == "torch.Size" and type(args) is tuple:
@@ -56,6 +62,8 @@ def strided_problem(
     if len(shape) > MAX_DIMENSIONS:
         return f"It has {len(shape)} dimensions, more than {MAX_DIMENSIONS}."
     last = offset
+    # Also without elements: NumPy multiplies the lengths that are not 0.
+    counted = itemsize or 1
     empty = False
     for length, step in zip(shape, stride, strict=True):
         if length <= 0:
@@ -66,6 +74,7 @@ def strided_problem(
             return "Its stride is negative."
         else:
             last += (length - 1) * step
+            counted *= length
     if offset < 0:
         return "It begins before its storage."
     if not empty and (last + 1) * itemsize > nbytes:
@@ -73,8 +82,8 @@ def strided_problem(
             f"It reaches up to byte {(last + 1) * itemsize:,} of its storage, of which the file "
             f"has {nbytes:,}."
         )
-    if math.prod(shape) >= _LIMIT:
-        return "It has more elements than can be counted in 63 bits."
+    if counted >= _LIMIT:
+        return "It has more bytes than can be counted in 63 bits."
     return ""
 
 

@@ -14,11 +14,10 @@ from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import integers
-from inspector.checkpoints.numpy_values import numpy_itemsize
 from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode, ObjectNode
 from inspector.checkpoints.pickle_opcodes import Machine
 from inspector.checkpoints.pickles import interpret_within
-from inspector.checkpoints.torch_types import attributes, numpy_dtype
+from inspector.checkpoints.torch_types import attributes, numpy_dtype, numpy_itemsize
 
 _WRAPPERS: Final = frozenset(
     {
@@ -53,15 +52,17 @@ class JoblibArrays:
         self.count += 1
         parts = dict(attributes(node.states[-1]))
         dtype, shape = parts.get("dtype"), integers(parts.get("shape"))
-        itemsize = numpy_itemsize(dtype)
-        if itemsize is None or shape is None or any(length < 0 for length in shape):
-            word = numpy_dtype(dtype)[2]
+        try:
+            itemsize = numpy_itemsize(dtype)
+        except ValueError:
+            itemsize = -1
+        if itemsize == -1 or shape is None or any(length < 0 for length in shape):
             raise CheckpointError(
-                f"What follows an array of joblib's can not be found: its dtype {word} or its "
-                "shape is not known.",
+                "What follows an array of joblib's can not be found: its dtype "
+                f"{numpy_dtype(dtype)[2]} or its shape is not known.",
                 where=f"byte {machine.position}",
             )
-        if itemsize == 0:
+        if itemsize is None:
             self._objects(node, machine)
             return
         if parts.get("numpy_array_alignment_bytes") is not None:

@@ -105,14 +105,14 @@ class LegacyArchive:
             raise CheckpointError("It is no torch file: its magic number is another one.")
         if type(protocol) is not int or protocol != _PROTOCOL:
             self._warn(f"The format's version is {describe(protocol)} instead of {_PROTOCOL}.")
-        self.system: Final = system_words(stream.next("The description of the machine").value)
+        self.system: Final = describe_machine(stream.next("The description of the machine").value)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
         self._find_storages(stream)
         self.globals: Final = stream.globals
 
     def rebuilder(self) -> Rebuilder:
         """What makes tensors of the storages."""
-        return Rebuilder(self._storage)
+        return Rebuilder(self.storage)
 
     def _reference(self, pid: object) -> object:
         """What stands for a persistent id: a class for a module, a node for a storage."""
@@ -137,7 +137,8 @@ class LegacyArchive:
         self._views[name] = (key, offset * itemsize, length * itemsize)
         return PersistentNode((pid[0], kind, name, pid[3], length))
 
-    def _storage(self, key: str) -> Storage | str | None:
+    def storage(self, key: str) -> Storage | str | None:
+        """A storage by its key; or why it can't be read, as the end of a sentence; or None."""
         found = self._storages.get(key)
         if found is not None:
             return found
@@ -216,7 +217,7 @@ class LegacyArchive:
         self.findings.append(Finding("warning", message))
 
 
-def system_words(node: object) -> dict[str, str]:
+def describe_machine(node: object) -> dict[str, str]:
     """The description of the machine that wrote the file, for people."""
     if type(node) is not DictNode:
         return {}

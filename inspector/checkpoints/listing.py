@@ -120,7 +120,7 @@ def _table(checkpoint: Checkpoint) -> Iterator[str]:
     rows = [
         (
             display_text(entry.name, _MAX_NAME),
-            " × ".join(map(str, entry.shape)) or ("-" if entry.problem else "scalar"),
+            " × ".join(map(str, entry.shape)) or ("scalar" if entry.is_described else "-"),
             entry.dtype,
             byte_text(entry.nbytes),
             _remarks(entry),
@@ -160,7 +160,8 @@ def _totals(checkpoint: Checkpoint) -> Iterator[str]:
     entries = checkpoint.entries
     by_dtype: dict[str, int] = {}
     for entry in entries:
-        by_dtype[entry.dtype] = by_dtype.get(entry.dtype, 0) + entry.nbytes
+        if entry.is_described:
+            by_dtype[entry.dtype] = by_dtype.get(entry.dtype, 0) + entry.nbytes
     if entries:
         parts = ", ".join(
             f"{dtype} {byte_text(nbytes)}"

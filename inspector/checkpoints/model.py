@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.ggml import block_bytes
 
 #: What kind of tensor an entry is. ``dense`` is a strided run of numbers in one storage.
 Kind = Literal[
@@ -23,6 +24,9 @@ Kind = Literal[
     "meta",
     "subclass",
 ]
+
+#: The dtype of a tensor that the file does not describe.
+UNKNOWN: Final = "?"
 
 Severity = Literal["note", "warning", "danger"]
 
@@ -85,7 +89,8 @@ class TensorEntry:
     path
         The same as separate steps; the tree is built from it.
     dtype
-        torch's name without ``torch.``, or the file's own word for a type that torch lacks.
+        torch's name without ``torch.``, or the file's own word for a type that torch lacks, or
+        `UNKNOWN`.
     stride, storage_offset
         In elements.
     storage
@@ -119,20 +124,30 @@ class TensorEntry:
 
     @property
     def numel(self) -> int:
-        """Elements: the product of the shape, 1 for a 0-d tensor."""
-        return math.prod(self.shape)
+        """Elements: the product of the shape, 1 for a 0-d tensor, 0 where it is not known."""
+        return math.prod(self.shape) if self.is_described else 0
+
+    @property
+    def is_described(self) -> bool:
+        """Whether its shape and dtype are known; else it is but a name, with a problem."""
+        return self.dtype != UNKNOWN or bool(self.shape)
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one element; 0 if the dtype is not one of torch's."""
+        """Bytes of one element; 0 if the dtype is not one of torch's (ggml's blocks hold many)."""
         return ITEMSIZE.get(self.dtype, 0)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the elements (`numel` times `itemsize`), however few of them are stored."""
+        """Bytes of the elements, however few of them are stored.
+
+        `numel` times `itemsize`, or the bytes of ggml's blocks.
+        """
         if self.components:
             return sum(component.nbytes for component in self.components)
-        return self.numel * self.itemsize
+        if self.itemsize:
+            return self.numel * self.itemsize
+        return block_bytes(self.dtype, self.numel) or 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,20 +207,25 @@ class Import:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """An opened file: its format, its entries, what it says of itself, what was noticed.
+    """An opened file or folder: its format, its entries, what it says of itself, what was noticed.
 
     Attributes
     ----------
+    path
+        What was opened.
     format
         In words: ``torch zip``, ``safetensors``.
     size
-        The file's bytes.
+        Bytes of all its files.
     metadata
         What the file says of itself, text by name.
     imports
         All that its pickles ask to import, the surprising first. Nothing of it was imported.
     sources
         What has to be closed.
+    files
+        All files that it was read from, or would be if they were there. Without a word on them,
+        it is `path` alone.
     """
 
     path: Path
@@ -217,6 +237,11 @@ class Checkpoint:
     findings: Sequence[Finding] = ()
     imports: Sequence[Import] = ()
     sources: Sequence[ByteSource] = ()
+    files: Sequence[Path] = ()
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            object.__setattr__(self, "files", (self.path,))
 
     def find(self, name: str) -> TensorEntry | None:
         """The entry, or the component of an entry, of this name."""

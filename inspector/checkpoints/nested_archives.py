@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from inspector.checkpoints.assembled import AssembledBytes, Piece
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.formats.torch_zip import find_root
 from inspector.checkpoints.legacy_archive import LegacyArchive
 from inspector.checkpoints.model import ByteSource, Finding
 from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode
 from inspector.checkpoints.rebuild import Nested
-from inspector.checkpoints.sources import MemoryBytes, SourceSlice
+from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_archive import Budget, TorchArchive
 from inspector.checkpoints.zip_directory import LOCAL_SIGNATURE, ZipDirectory
 
@@ -50,7 +51,8 @@ class NestedArchives:
         """Open the archive in some bytes of the pickle."""
         source: ByteSource
         if type(data) is FarBytes:
-            source = SourceSlice(data.source, data.offset, data.length)
+            piece = Piece((0,), (data.length,), data.source, data.offset)
+            source = AssembledBytes((data.length,), 1, [piece], "An archive within the pickle")
         else:
             assert type(data) is bytes
             source = MemoryBytes(data)

@@ -123,7 +123,7 @@ class NumpyReader:
             if type(args) is not tuple or len(args) < 4:
                 return None
             fortran = type(args[3]) is str and args[3] == "F"
-            return NumpyArray(args[2], args[1], fortran, None, self._bytes(args[0]))
+            return NumpyArray(args[2], args[1], fortran, None, self.content(args[0]))
         if node.callee.qualified not in _RECONSTRUCTED:
             return None
         state = node.states[-1] if node.states else None
@@ -135,7 +135,7 @@ class NumpyReader:
             state[2],
             state[3] is True or (type(state[3]) is int and state[3] == 1),
             data if type(data) is list else None,
-            self._bytes(data),
+            self.content(data),
         )
 
     def is_scalar(self, node: ObjectNode) -> bool:
@@ -147,13 +147,13 @@ class NumpyReader:
         if type(node) is not ObjectNode:
             return None
         if encoded_text(node) is not None:
-            raw = self._bytes(node)
+            raw = self.content(node)
             return None if raw is None else (type_name(raw), describe(raw))
         args = node.args
         if not self.is_scalar(node) or type(args) is not tuple or len(args) < 2:
             return None
         dtype, big, word = numpy_dtype(args[0])
-        raw = self._bytes(args[1])
+        raw = self.content(args[1])
         if type(raw) is not bytes or len(raw) > _MAX_SCALAR:
             return None
         if dtype not in _FORMATS:
@@ -165,7 +165,7 @@ class NumpyReader:
         value = numbers[0] if len(numbers) == 1 else complex(*numbers)
         return f"numpy.{dtype}", repr(value)
 
-    def _bytes(self, value: object) -> bytes | FarBytes | None:
+    def content(self, value: object) -> bytes | FarBytes | None:
         """Bytes, also where a protocol without bytes wrote ``_codecs.encode(text, "latin1")``."""
         if type(value) is bytes or type(value) is FarBytes:
             return value
@@ -187,33 +187,3 @@ class NumpyReader:
 def _text_of(word: str, raw: bytes) -> object:
     """NumPy's texts are UTF-32; all else is shown as bytes."""
     return raw.decode("utf-32-le", "replace") if word.startswith("U") else raw
-
-
-#: NumPy's itemsize by the letter of its word, per unit of its number.
-_UNITS: Final = {"U": 4, **dict.fromkeys("biufcSaVmMt", 1)}
-
-
-def numpy_itemsize(node: object) -> int | None:
-    """Bytes of an element of a pickled ``numpy.dtype``.
-
-    Returns
-    -------
-    int or None
-        0 where the elements are, or hold, Python objects; None if it is not known.
-    """
-    dtype, _, word = numpy_dtype(node)
-    if dtype:
-        return ITEMSIZE[dtype]
-    state = node.states[-1] if type(node) is ObjectNode and node.states else None
-    if type(state) is tuple and len(state) > 7 and type(state[7]) is int and state[7] & 1:
-        return 0
-    if word == "structured" and type(node) is ObjectNode and type(node.args) is tuple:
-        first = node.args[0]
-        word = first if type(first) is str else "?"
-    if word[:1] == "O":
-        return 0
-    # Dates have 8 bytes; their unit stands in the state.
-    digits = word[1:]
-    if word[:1] not in _UNITS or not digits.isascii() or not digits.isdigit() or len(digits) > 9:
-        return None
-    return int(digits) * _UNITS[word[:1]]

@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from inspector.checkpoints.errors import CheckpointError
+from inspector.checkpoints.folders import open_folder, open_group_of
+from inspector.checkpoints.folders.directory import Reader
 from inspector.checkpoints.foreign import describe_foreign
 from inspector.checkpoints.formats import FORMATS, HEAD, SUFFIXES, Format
 from inspector.checkpoints.model import Checkpoint, Finding
@@ -22,7 +25,7 @@ from inspector.checkpoints.sources import LocalFile
 def open_checkpoint(
     path: str | os.PathLike[str], *, check: Callable[[], None] | None = None
 ) -> Checkpoint:
-    """Open a file and list what is in it, without reading tensors and without running anything.
+    """Open a file or folder and list what is in it, without reading tensors or running anything.
 
     Runs on any thread, for up to some seconds with very large files; other threads get their
     turns.
@@ -30,7 +33,8 @@ def open_checkpoint(
     Parameters
     ----------
     path
-        The file. Its content decides on its format, not its name.
+        The file; its content decides on its format, not its name. Or a folder; or a file that
+        stands for several: an index, a shard, the ``.metadata`` of a distributed checkpoint.
     check
         Called about every 10 ms; may raise `Cancelled`.
 
@@ -46,10 +50,26 @@ def open_checkpoint(
     Cancelled
         If ``check`` did.
     """
-    file = LocalFile(Path(path))
+    with _collection_paused():
+        return _open_path(Path(path), _yielding(check))
+
+
+def _open_path(path: Path, check: Callable[[], None]) -> Checkpoint:
+    reader = Reader(partial(_open, check=check), check)
     try:
-        with _collection_paused():
-            return _open(file, _yielding(check))
+        if os.path.isdir(path):  # noqa: PTH112 - an impossible name raises nothing
+            found: Checkpoint | None = open_folder(path, reader)
+        else:
+            found = open_group_of(path, reader)
+        if found is not None:
+            reader.keep(found.sources)
+            return found
+    except BaseException:
+        reader.close()
+        raise
+    file = LocalFile(path)
+    try:
+        return _open(file, check)
     except BaseException:
         file.close()
         raise

@@ -111,9 +111,9 @@ class PickleStream:
         self._globals: dict[tuple[str, str], GlobalNode] = {}
 
     @property
-    def globals(self) -> list[GlobalNode]:
+    def globals(self) -> tuple[GlobalNode, ...]:
         """Every class and function that the pickles so far name, once each."""
-        return list(self._globals.values())
+        return tuple(self._globals.values())
 
     @property
     def rest(self) -> int:

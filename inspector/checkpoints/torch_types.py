@@ -44,7 +44,7 @@ _ALIASES: Final = {
 }
 
 #: torch's dtype by NumPy's kind and width.
-_NUMPY_DTYPES: Final = {
+NUMPY_DTYPES: Final = {
     "b1": "bool",
     "i1": "int8",
     "i2": "int16",
@@ -116,7 +116,30 @@ def numpy_dtype(node: object) -> tuple[str, bool, str]:
         return "", False, "structured"
     word = first.lstrip("<>=|")
     big = (type(order) is str and order == ">") or first.startswith(">")
-    return _NUMPY_DTYPES.get(word, ""), big, word
+    return NUMPY_DTYPES.get(word, ""), big, word
+
+
+def numpy_itemsize(node: object) -> int | None:
+    """Bytes of an element of a pickled ``numpy.dtype``; None if its elements are objects.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is none.
+    """
+    if type(node) is not ObjectNode or type(node.args) is not tuple or not node.args:
+        raise ValueError
+    state = node.states[-1] if node.states else None
+    if type(state) is tuple and len(state) > 7 and type(state[5]) is int and state[5] > 0:
+        # Texts, bytes and records say how long they are. Bit 0: some are objects.
+        return None if type(state[7]) is int and state[7] & 1 else state[5]
+    word = numpy_dtype(node)[2]
+    if word[:1] == "O":
+        return None
+    digits = word[1:]
+    if not digits.isdecimal() or len(digits) > 9:
+        raise ValueError
+    return int(digits) * (4 if word[:1] == "U" else 1)
 
 
 def view_bits(metadata: object) -> tuple[bool, bool]:

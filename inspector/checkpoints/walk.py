@@ -96,17 +96,21 @@ class Walk:
     ----------
     check
         Called now and then; may raise `Cancelled`.
+    names
+        Where names are shared with what else the file holds.
     """
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    def __init__(self, check: Callable[[], None], names: Names | None = None) -> None:
         self.entries: Final[list[TensorEntry]] = []
         self.values: Final[list[ValueEntry]] = []
         self.imports: Final[list[Import]] = []
         self._rebuilders: Final[list[Rebuilder]] = []
         self._numpy: Final = NumpyReader()
         self._check: Final = check
-        self._names: Final = Names()
+        self._names: Final = names or Names()
         self._frames: list[_Frame] = []
+        #: Kept, because what was met is known by the identity of its objects.
+        self._roots: Final[list[object]] = []
         #: The containers and tensors that were met, with how much it takes to list them again.
         self._seen: Final[dict[int, int]] = {}
         self._active: Final[set[int]] = set()
@@ -120,7 +124,7 @@ class Walk:
     def run(
         self, root: object, rebuilder: Rebuilder, *, nodes: int, size: int, path: Path = ()
     ) -> None:
-        """Walk from ``root``, which has to outlive this object.
+        """Walk from ``root``.
 
         Parameters
         ----------
@@ -133,6 +137,7 @@ class Walk:
             gets one.
         """
         self._rebuilders.append(rebuilder)
+        self._roots.append(root)
         self._again += nodes
         self.allow(size)
         self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]), rebuilder)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from inspector.export.npy import ExportResult, export_npy
 from inspector.gui.opened import Choice
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
-from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 _REFUSED = '<>:"/\\|?*'
 
@@ -60,12 +61,14 @@ class Exporter(QObject):
         """Write a tensor, or a region of it, in the background."""
         entry = choice.entry
         assert entry is not None
+        opened = choice.file.checkpoint
+        files = (choice.file.path,) if opened is None else opened.files
         self._folder = str(target.parent)
         self._number += 1
         self._runner.submit(
             ("export", self._number),
             Request(
-                work=partial(_write, entry, region, target, choice.file.path),
+                work=partial(_write, entry, region, target, files),
                 done=self._done,
                 failed=self.failed.emit,
                 cancelled=lambda: self.message.emit(f"Export of {target.name} cancelled"),
@@ -90,14 +93,14 @@ def file_name(name: str) -> str:
 
 
 def _write(
-    entry: TensorEntry, region: Region | None, target: Path, opened: Path, task: Task
+    entry: TensorEntry, region: Region | None, target: Path, files: Sequence[Path], task: Task
 ) -> ExportResult:
-    source = StoredTensor(entry)
+    source = tensor_source(entry)
     return export_npy(
         source,
         region or Region.whole(source.shape),
         target,
-        protected=[opened],
+        protected=files,
         check=task.check,
         progress=task.progress,
     )

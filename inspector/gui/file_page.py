@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.checkpoints.errors import InspectorError
-from inspector.checkpoints.model import Checkpoint, Finding, Import
+from inspector.checkpoints.model import UNKNOWN, Checkpoint, Finding, Import
 from inspector.checkpoints.naming import display_text
 from inspector.gui.labels import ElidedLabel
 from inspector.gui.opened import OpenFile
@@ -169,8 +169,9 @@ def _overview(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         ("Elements", f"{elements:,}"),
     ]
     for dtype, nbytes in sizes.most_common():
+        name = "not described" if dtype == UNKNOWN else dtype
         noun = "tensor" if counts[dtype] == 1 else "tensors"
-        rows.append((dtype, f"{counts[dtype]:,} {noun}, {bytes_text(nbytes)}"))
+        rows.append((name, f"{counts[dtype]:,} {noun}, {bytes_text(nbytes)}"))
     return rows
 
 

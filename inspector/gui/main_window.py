@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         keys = QKeySequence.StandardKey
         file_menu = self.menuBar().addMenu("&File")
         _action(file_menu, "&Open…", self.ask_for_files, keys.Open)
+        _action(file_menu, "Open &folder…", self.ask_for_folder, "Ctrl+Shift+O")
         _action(file_menu, "Open the &sample", self.open_sample)
         file_menu.addSeparator()
         self._reload = _action(file_menu, "&Reload", self._reload_chosen, keys.Refresh)
@@ -321,6 +322,14 @@ class MainWindow(QMainWindow):
         dialog.setNameFilters(
             [f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})", "All files (*)"]
         )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
+        dialog.open()
+
+    def ask_for_folder(self) -> None:
+        """Let the user choose a folder to open."""
+        dialog = QFileDialog(self, "Open a folder of checkpoints")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
         dialog.open()
@@ -576,7 +585,12 @@ def _open(path: Path, task: Task) -> _Opened:
         # A full collection looks at every object and stops every thread: 0.1 s for 100,000
         # entries, and they are not going to be garbage while the file is open.
         gc.freeze()
-    marks = {} if before is None else {path: before}
+    # The marks of the other files of a set are as new as the reading, not older than it.
+    marks = {} if before is None or path.is_dir() else {path: before}
+    for file in checkpoint.files:
+        mark = mark_file(file) if file != path else None
+        if mark is not None:
+            marks[file] = mark
     return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
 
 

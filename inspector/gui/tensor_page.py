@@ -32,8 +32,8 @@ from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
 from inspector.gui.value_grid import ValueGrid, plane_values
 from inspector.values.arrays import ArraySource
-from inspector.values.reading import StoredTensor
 from inspector.values.regions import Plane
+from inspector.values.tensors import TensorSource, tensor_source
 from inspector.values.text import NumberFormat, number_text
 
 _FORMATS: tuple[tuple[NumberFormat, str], ...] = (
@@ -94,7 +94,7 @@ class TensorPage(QWidget):
         super().__init__(parent)
         self._runner = runner
         self._choice: Choice | None = None
-        self._source: StoredTensor | None = None
+        self._source: TensorSource | None = None
         position.setParent(self)
         self.position = position
         self.heatmap = heatmap
@@ -181,7 +181,7 @@ class TensorPage(QWidget):
         return self._choice
 
     @property
-    def source(self) -> StoredTensor | None:
+    def source(self) -> TensorSource | None:
         """Where the values come from; None while there are none."""
         return self._source
 
@@ -233,13 +233,13 @@ class TensorPage(QWidget):
             Request(work=partial(_prepare, entry), done=self._take, failed=self._refuse),
         )
 
-    def _set_source(self, source: StoredTensor | None) -> None:
+    def _set_source(self, source: TensorSource | None) -> None:
         for lane in ("tensor", "hover", "copy"):
             self._runner.supersede(lane)
         self._source = source
         self.position.choose(source)
 
-    def _take(self, prepared: tuple[StoredTensor, str]) -> None:
+    def _take(self, prepared: tuple[TensorSource, str]) -> None:
         source, conversion = prepared
         self._conversion.setText(conversion)
         self._export.setEnabled(True)
@@ -292,6 +292,8 @@ class TensorPage(QWidget):
 
 def facts(entry: TensorEntry) -> str:
     """What there is to say of a tensor besides its name, in one line."""
+    if not entry.is_described:
+        return "not described in the file"
     shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
@@ -305,8 +307,8 @@ def facts(entry: TensorEntry) -> str:
     return "  ·  ".join(parts)
 
 
-def _prepare(entry: TensorEntry, _: Task) -> tuple[StoredTensor, str]:
-    source = StoredTensor(entry)
+def _prepare(entry: TensorEntry, _: Task) -> tuple[TensorSource, str]:
+    source = tensor_source(entry)
     return source, source.summary
 
 

@@ -133,6 +133,8 @@ def _count_text(row: Row, short: bool) -> str:
 
 
 def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:
+    if column != Column.DEVICE and not entry.is_described:
+        return "–"
     if column == Column.SHAPE:
         return shape_text(entry.shape, short=short)
     if column == Column.TYPE:
@@ -150,7 +152,9 @@ def accessible_text(row: Row, *, unfolded: bool) -> str:
     if isinstance(item, ValueEntry):
         return f"{name}, value"
     if isinstance(item, TensorEntry):
-        text = f"{name}, tensor, {item.dtype}, {shape_text(item.shape)}, {bytes_text(item.nbytes)}"
+        text = f"{name}, tensor"
+        if item.is_described:
+            text += f", {item.dtype}, {shape_text(item.shape)}, {bytes_text(item.nbytes)}"
         return f"{text}, {item.problem}{state}" if item.problem else text + state
     if row.node == 0:
         return f"{name}, file, {file_note(row)}{state}"

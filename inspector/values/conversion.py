@@ -40,7 +40,8 @@ class Conversion:
     array
         The values, read-only, in native byte order.
     steps
-        What was done, in order. Every step is exact: no value is ever rounded.
+        What was done, in order. Every step is exact, so that no value is ever rounded; but for
+        dequantizing, which does the reference's own float32 arithmetic.
     shares_memory
         Whether the array looks at the tensor's own memory.
     """

@@ -27,8 +27,8 @@ from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import TensorEntry
 from inspector.export.npy import export_npy
-from inspector.values.reading import StoredTensor
 from inspector.values.regions import Plane, Region
+from inspector.values.tensors import TensorSource, tensor_source
 
 START = Path(__file__).parent / "start.py"
 HEARTBEAT = Path(__file__).parent / "heartbeat.py"
@@ -91,11 +91,11 @@ def row(what: str, ours: float, reference: float, aim: str, unit: str = "ms") ->
     print(f"| {what} | {values} | {ours / reference:.2f} | {aim} |", flush=True)
 
 
-def stored(path: Path, name: str) -> StoredTensor:
+def stored(path: Path, name: str) -> TensorSource:
     """A tensor of a file behind the door."""
     entry = open_checkpoint(path).find(name)
     assert isinstance(entry, TensorEntry)
-    return StoredTensor(entry)
+    return tensor_source(entry)
 
 
 def measure_start(folder: Path, times: int) -> None:
@@ -230,13 +230,13 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         source = stored(folder / file, "w")
         region = Region.whole(source.shape)
 
-        def plain(source: StoredTensor = source, region: Region = region) -> None:
+        def plain(source: TensorSource = source, region: Region = region) -> None:
             for block in region.blocks(2**18):
                 source.read_raw(block)
 
         reference = best(plain, times)
 
-        def passes(source: StoredTensor = source, region: Region = region) -> None:
+        def passes(source: TensorSource = source, region: Region = region) -> None:
             analyse(source, region, check=never, progress=ignore, partial=ignore)
 
         size = f"{side * side >> 18} MiB {name}"
@@ -248,7 +248,7 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         rows, columns = source.shape
         plan = plan_tile(rows, columns, (0, rows), (0, columns), (600, 400))
 
-        def exact(source: StoredTensor = source, plane: Plane = plane, plan: object = plan) -> None:
+        def exact(source: TensorSource = source, plane: Plane = plane, plan: object = plan) -> None:
             render_tile(source, plane, plan, "largest magnitude", check=never, progress=ignore)  # type: ignore[arg-type]
 
         row(f"picture of {size} / plain read", best(exact, times), reference, "")

@@ -47,8 +47,10 @@ def tar() -> bytes:
         (b"%PDF-1.7 ...", "PDF", "Choose"),
         (b"\x89PNG\r\n\x1a\n", "picture", "Choose"),
         (b"PK\x05\x06" + bytes(18), "empty zip", "again"),
-        (bytes(range(200, 256)), "begins with the bytes c8 c9 ca", "torch zip"),
-        (b"\xff", "begins with the bytes ff", "torch zip"),
+        (bytes(range(200, 256)), "begins with the bytes c8 c9 ca", "safetensors"),
+        (b"4\0\0\0PTMF" + bytes(60), "TorchScript for mobile as a flatbuffer", "torch.jit.save"),
+        (b"PYTORCH1" + bytes(60), "TorchScript of a preview of torch 1.0", "torch.save"),
+        (b"\xff", "begins with the bytes ff", "safetensors"),
         (b"PK\x03\x04" + b"\xee" * 50, "cut short", "did not finish"),
     ],
 )

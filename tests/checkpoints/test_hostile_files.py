@@ -186,7 +186,7 @@ def test_a_wholly_deflated_archive_opens(tmp_path: Path) -> None:
         (b"", "empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "LFS"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
-        (b"\x93NUMPY\x01\x00", "npy"),
+        (b"\x93NUMPY\x01\x00", "NumPy array"),
         (b"GGUF\x03\0\0\0", "GGUF"),
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (bytes.fromhex("80028a0a6cfc9c46f9206aa85019") + b".", "ends too early"),

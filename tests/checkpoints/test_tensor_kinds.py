@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from inspector.checkpoints import Checkpoint, TensorEntry, open_checkpoint
+from inspector.checkpoints.geometry import strided_problem
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning"),
@@ -343,3 +344,10 @@ def test_lists_of_numbers_are_one_value(tmp_path: Path) -> None:
     assert "10,000 items" in values["losses"].text
     assert len(values["losses"].text) <= 400
     assert values["none"].text == "[]"
+
+
+def test_lengths_that_numpy_can_not_multiply_are_a_problem_also_without_elements() -> None:
+    assert "63 bits" in strided_problem((0, 1 << 62), (1, 1), 0, 4, 0)
+    assert "63 bits" in strided_problem((1 << 61,), (0,), 0, 8, 8)
+    assert strided_problem((0, 1 << 60), (1, 1), 0, 4, 0) == ""
+    assert strided_problem((1 << 40,), (0,), 0, 4, 4) == ""

@@ -264,7 +264,6 @@ def test_a_file_cut_short_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["a.npy", "b.npy"], "npz"),
         (["[Content_Types].xml"], "office"),
         (["model.weights.h5", "config.json"], "Keras"),
         (["weights/model.pt"], "checkpoints in it"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import time
 import tracemalloc
@@ -16,11 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+import inspector.checkpoints
 from inspector.checkpoints import Checkpoint, InspectorError, open_checkpoint
 from inspector.checkpoints.listing import to_json, to_text
 from inspector.checkpoints.model import TensorEntry
-from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 from .watch import watched
 
@@ -42,6 +45,10 @@ _HANG_SECONDS: Final = 30
 
 #: Characters of one line of a listing; names of parts can be joined from several.
 _MAX_LINE: Final = 20_000
+
+# Formats are imported with the first file that may be of them.
+for _module in pkgutil.walk_packages(inspector.checkpoints.__path__, "inspector.checkpoints."):
+    importlib.import_module(_module.name)
 
 # Python loads these when they are first used; a file that makes it do so is no attack.
 for _encoding in (
@@ -198,7 +205,7 @@ def _chosen(checkpoint: Checkpoint) -> Iterator[TensorEntry]:
 def _read(entry: TensorEntry) -> str:
     """Read the first and last elements along each axis. Returns what is wrong with them."""
     try:
-        source = StoredTensor(entry)
+        source = tensor_source(entry)
         for last in (False, True):
             region = _corner(source.shape, last)
             array = source.read(region)

@@ -272,6 +272,30 @@ def test_files_are_opened_by_the_dialog(qtbot: QtBot, window: MainWindow, checkp
     assert [file.path.name for file in window.files] == ["model.pt"]
 
 
+def test_folders_are_dropped_and_chosen(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        save_file({"a": torch.zeros(3)}, folder / "x.safetensors")
+    drop(window, QUrl.fromLocalFile(str(folders[0])))
+    window.activateWindow()
+    qtbot.waitActive(window)
+    shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_O, shift)
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    assert dialog.fileMode() == QFileDialog.FileMode.Directory
+    dialog.filesSelected.emit([str(folders[1])])
+    dialog.close()
+    idle(qtbot, window)
+    assert [file.path for file in window.files] == folders
+    assert [set(file.marks) for file in window.files] == [
+        {folder / "x.safetensors"} for folder in folders
+    ]
+
+
 def test_a_remote_drop_is_refused_in_words(qtbot: QtBot, window: MainWindow) -> None:
     drop(window, QUrl("https://example.org/model.pt"))
     assert window.files == ()

@@ -1,4 +1,4 @@
-"""Plain pickles of any protocol, several in one file, joblib's dumps, and both compressed."""
+"""Plain pickles of any protocol, several in one file, and joblib's dumps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from inspector.checkpoints.decompressed import Decompressed, compression_of, first_bytes
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.joblib_arrays import JoblibArrays
 from inspector.checkpoints.model import ByteSource, Checkpoint, Finding
@@ -20,31 +19,17 @@ from inspector.checkpoints.walk import Walk
 #: What a pickle of protocol 0 or 1 may begin with, which have no mark of their own.
 _BEGINNINGS: Final = b"(]})cILFSVNKJMGXUT"
 
-#: Bytes of a file that are looked at to see whether it is one.
-_LOOKED_AT: Final = 4096
-
 #: Pickles in one file, at most.
 _MAX_PICKLES: Final = 100_000
 
 
 def sniff(head: bytes, source: ByteSource) -> bool:
     """Whether the file is a pickle: by its mark, or by making sense as one."""
-    return _is_pickle(head, whole=source.size <= len(head))
+    return is_pickle(head, whole=source.size <= len(head))
 
 
-def sniff_compressed(head: bytes, source: ByteSource) -> bool:
-    """Whether the file decompresses to a pickle."""
-    compression = compression_of(head)
-    if compression is None:
-        return False
-    try:
-        start = first_bytes(source, compression, _LOOKED_AT)
-    except CheckpointError:
-        return False
-    return _is_pickle(start, whole=len(start) < _LOOKED_AT)
-
-
-def _is_pickle(head: bytes, *, whole: bool) -> bool:
+def is_pickle(head: bytes, *, whole: bool) -> bool:
+    """Whether bytes are the beginning of a pickle, or ``whole`` ones."""
     if head[:1] == b"\x80":
         return head[1:2] in (b"\2", b"\3", b"\4", b"\5")
     if not head or head[0] not in _BEGINNINGS:
@@ -70,26 +55,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     CheckpointError
         If it is damaged, and nothing can be listed.
     """
-    return _open(file, file, {}, [], check)
-
-
-def open_compressed(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
-    """List a compressed file of pickles.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, and nothing can be listed, or decompresses to too much.
-    """
-    compression = compression_of(file.read(0, min(64, file.size)))
-    if compression is None:
-        raise CheckpointError("Its compression is not known.")
-    source = Decompressed(file, compression, check)
-    findings = []
-    if source.problem:
-        message = f"The compressed data {source.problem}; {source.size:,} bytes were had from it."
-        findings.append(Finding("warning", message))
-    return _open(file, source, {"compression": compression.name}, findings, check)
+    return list_pickles(file, file, {}, [], check)
 
 
 @dataclass(slots=True)
@@ -135,13 +101,27 @@ class _Pickles:
         self.findings.append(Finding("warning", message, where))
 
 
-def _open(
+def list_pickles(
     file: LocalFile,
     source: ByteSource,
     metadata: dict[str, str],
     findings: list[Finding],
     check: Callable[[], None],
 ) -> Checkpoint:
+    """List the pickles in a source.
+
+    Parameters
+    ----------
+    file
+        Where ``source`` has its bytes from.
+    metadata, findings
+        What is known so far.
+
+    Raises
+    ------
+    CheckpointError
+        If the first pickle is damaged, and nothing can be listed.
+    """
     pickles = _Pickles()
     pickles.read(source, check)
     found = pickles.found

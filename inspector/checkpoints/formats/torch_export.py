@@ -217,7 +217,7 @@ class _Reader:
             if type(payload) is not str or type(record) is not dict:
                 self.walk.insert((*place, key), partial(_damaged, _DAMAGED))
             elif record.get("use_pickle") is True:
-                self._nested(folder + payload, (*place, key))
+                self._nested_tensor(folder + payload, (*place, key))
             else:
                 self.walk.insert((*place, key), partial(self._entry, folder + payload, record))
 
@@ -262,6 +262,13 @@ class _Reader:
         """List what a torch zip inside the archive holds."""
         self._attempt(name, lambda: self._list_nested(name, place))
 
+    def _nested_tensor(self, name: str, place: Path) -> None:
+        """The same for a tensor that has an archive of its own."""
+        try:
+            self._list_nested(name, place)
+        except CheckpointError as error:
+            self.walk.insert(place, partial(_damaged, error.message))
+
     def _list_nested(self, name: str, place: Path) -> None:
         member = self._archive.member(name)
         if member is None:
@@ -290,7 +297,7 @@ class _Reader:
             if type(payload) is not str:
                 self.walk.insert((*place, key), partial(_damaged, _DAMAGED))
             else:
-                self._nested(_WEIGHTS + payload, (*place, key))
+                self._nested_tensor(_WEIGHTS + payload, (*place, key))
 
     def _describe(self, program: dict[str, object], metadata: dict[str, str], label: str) -> None:
         for key in ("torch_version", "schema_version", "opset_version"):

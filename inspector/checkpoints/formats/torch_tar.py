@@ -1,39 +1,38 @@
-"""torch's tar format, from before 0.1.10: members for storages, tensors and the object.
+"""torch's first format, a tar archive: what ``torch.save`` wrote before 0.1.10.
 
-Source: ``legacy_load`` in ``torch/serialization.py``.
+Member ``storages`` has the numbers, ``tensors`` has shapes and strides, and ``pickle`` refers to
+both by number.
+
+Source: ``legacy_load`` in ``torch/serialization.py``; POSIX.1-1988 for ``ustar``.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from inspector.checkpoints.binary import unpack
+from inspector.checkpoints.describe import describe
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import MAX_DIMENSIONS
-from inspector.checkpoints.legacy_archive import system_words
+from inspector.checkpoints.legacy_archive import describe_machine
 from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage
 from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.pickle_opcodes import Hooks
-from inspector.checkpoints.pickles import PickleEndsError, PickleStream
+from inspector.checkpoints.pickles import Pickle, PickleStream
 from inspector.checkpoints.rebuild import Rebuilder
-from inspector.checkpoints.sources import LocalFile, SourceSlice
+from inspector.checkpoints.sources import FileWindow, LocalFile
 from inspector.checkpoints.torch_types import storage_dtype
 from inspector.checkpoints.walk import Walk
 
 _BLOCK: Final = 512
-_NEEDED: Final = ("storages", "tensors", "pickle")
-_NAMES: Final = frozenset({*_NEEDED, "sys_info"})
+_MAX_MEMBERS: Final = 10_000
 
-#: Headers that are looked at, at most: torch writes four.
-_MAX_HEADERS: Final = 1000
+#: What an archive of torch's has.
+_PARTS: Final = ("storages", "tensors", "pickle")
 
-_INT32: Final = struct.Struct("<i4x")
-_INT64: Final = struct.Struct("<q")
-
-#: What makes a tensor of a storage.
 _REBUILD: Final = GlobalNode("torch._utils", "_rebuild_tensor", 0)
 
 
@@ -42,10 +41,9 @@ def sniff(head: bytes, source: ByteSource) -> bool:
     if head[257:262] != b"ustar":
         return False
     try:
-        members = dict(_members(source))
+        return all(part in _members(source) for part in _PARTS)
     except CheckpointError:
         return False
-    return all(name in members for name in _NEEDED[:2])
 
 
 def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
@@ -54,22 +52,18 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     Raises
     ------
     CheckpointError
-        If its members are damaged or cut.
+        If one of its members is damaged.
     """
-    members = dict(_members(file))
-    archive = _Archive(members, check)
-    archive.read_storages()
-    archive.read_tensors()
-    metadata = archive.system()
-    main = archive.stream("pickle").next("The member pickle", Hooks(reference=archive.reference))
+    members = _members(file)
+    reader = _Reader(file, members, check)
+    machine = reader.machine()
+    reader.read_storages()
+    reader.read_tensors()
+    stream = PickleStream(reader.part("pickle"), check=check)
+    main = stream.next("The pickle", Hooks(reference=reader.reference))
     walk = Walk(check)
-    walk.run(main.value, Rebuilder(archive.storages.get), nodes=main.opcodes, size=main.size)
-    imports = [
-        finding
-        for name, stream in archive.asked_for
-        for finding in walk.judge(stream.globals, name)
-    ]
-    metadata["pickle protocol"] = main.protocol_text
+    walk.run(main.value, Rebuilder(reader.find), nodes=main.opcodes, size=main.size)
+    findings = walk.judge([*main.globals, *reader.globals.values()], "the pickle")
     return Checkpoint(
         path=file.path,
         format="torch tar",
@@ -77,165 +71,175 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         entries=walk.entries,
         values=walk.values,
         imports=walk.imports,
-        metadata=metadata,
-        findings=[*imports, *archive.findings, *walk.findings()],
+        metadata={**machine, "pickle protocol": main.protocol_text},
+        findings=[*findings, *reader.findings, *walk.findings()],
         sources=(file,),
     )
 
 
-class _Archive:
-    """The storages and tensors, by the numbers that the pickle knows them by, as text."""
+def _members(source: ByteSource) -> dict[str, tuple[int, int]]:
+    """Offset and bytes of the regular files in a tar archive, by name without leading ``./``."""
+    found: dict[str, tuple[int, int]] = {}
+    at = 0
+    for _ in range(_MAX_MEMBERS):
+        if at + _BLOCK > source.size:
+            break
+        header = source.read(at, _BLOCK)
+        name = header[:100].partition(b"\0")[0].decode("utf-8", "replace").removeprefix("./")
+        digits = header[124:136].strip(b"\0 ")
+        if not name or header[257:262] != b"ustar":
+            break
+        if not digits or digits.strip(b"01234567"):
+            raise CheckpointError(f"The size of {name[:40]!r} is none.", where=f"byte {at}")
+        size = int(digits, 8)
+        start = at + _BLOCK
+        if header[156:157] in (b"0", b"\0"):
+            found.setdefault(name, (start, min(size, source.size - start)))
+        at = start + -(-size // _BLOCK) * _BLOCK
+    return found
 
-    def __init__(self, members: dict[str, SourceSlice], check: Callable[[], None]) -> None:
+
+class _Reader:
+    """The members that the pickle refers to.
+
+    Attributes
+    ----------
+    globals
+        What their pickles ask to import, by name.
+    findings
+        What was noticed.
+    """
+
+    def __init__(
+        self, file: LocalFile, members: dict[str, tuple[int, int]], check: Callable[[], None]
+    ) -> None:
+        self._file: Final = file
         self._members: Final = members
         self._check: Final = check
-        self._kinds: Final[dict[str, tuple[object, object]]] = {}
+        self._storages: Final[dict[str, Storage]] = {}
+        #: What stands for a storage in a tensor, and for a tensor or storage in the pickle.
+        self._references: Final[dict[str, PersistentNode]] = {}
         self._tensors: Final[dict[str, ObjectNode]] = {}
-        self.storages: Final[dict[str, Storage | str]] = {}
+        self.globals: Final[dict[str, GlobalNode]] = {}
         self.findings: Final[list[Finding]] = []
-        #: What the pickles of each member ask to import.
-        self.asked_for: Final[list[tuple[str, PickleStream]]] = []
 
-    def stream(self, name: str) -> PickleStream:
-        """The pickles of a member that has to be there."""
-        stream = PickleStream(self.member(name), check=self._check)
-        self.asked_for.append((name, stream))
-        return stream
+    def part(self, name: str) -> FileWindow:
+        """One of the members."""
+        offset, size = self._members[name]
+        return FileWindow(self._file, offset, size)
 
-    def member(self, name: str) -> SourceSlice:
-        """A member that has to be there."""
-        found = self._members.get(name)
-        if found is None:
-            raise CheckpointError(f"The archive has no member {name}: it was cut short.")
-        return found
+    def find(self, key: str) -> Storage | None:
+        """A storage by its key."""
+        return self._storages.get(key)
 
-    def system(self) -> dict[str, str]:
-        """What the file says of the machine that wrote it."""
+    def reference(self, pid: object) -> object:
+        """What a persistent id stands for: a tensor, a storage, or the class in a tuple."""
+        if type(pid) is tuple and pid:
+            return pid[0]
+        key = _key(pid)
+        return self._tensors.get(key) or self._references.get(key) or PersistentNode(pid)
+
+    def machine(self) -> dict[str, str]:
+        """``sys_info``: what the file says of the machine that wrote it."""
         if "sys_info" not in self._members:
             return {}
         try:
-            return system_words(self.stream("sys_info").next().value)
+            stream = PickleStream(self.part("sys_info"), check=self._check)
+            return describe_machine(self._next(stream).value)
         except CheckpointError as error:
             self.findings.append(Finding("warning", error.message, "sys_info"))
             return {}
 
     def read_storages(self) -> None:
-        """Find the storages, and those that are views of others."""
-        source, stream = self.member("storages"), self.stream("storages")
-        try:
-            for _ in range(_count(stream)):
-                self._storage(stream, source)
-            views = stream.next("The list of views").value
-        except (PickleEndsError, EOFError):
-            self.findings.append(Finding("warning", "The member is cut short.", "storages"))
-            return
+        """``storages``: a count; for each a pickle, the number of elements, and they themselves."""
+        part = self.part("storages")
+        base = self._members["storages"][0]
+        stream = PickleStream(part, check=self._check)
+        for _ in range(_count(stream)):
+            given = self._next(stream).value
+            if type(given) is not tuple or len(given) < 3:
+                raise CheckpointError("A storage is not described as torch does.")
+            key, device, kind = _key(given[0]), given[1], given[2]
+            itemsize = ITEMSIZE.get(storage_dtype(kind), 0)
+            if not itemsize:
+                raise CheckpointError(f"The kind of a storage is not known: {describe(kind)}.")
+            numel = int.from_bytes(_taken(stream, 8), "little")
+            start, nbytes = base + stream.position, numel * itemsize
+            there = min(nbytes, stream.rest)
+            self._storages[key] = Storage(self._file, start, there, key)
+            self._references[key] = PersistentNode(("storage", kind, key, device, numel))
+            if there < nbytes:
+                self.findings.append(
+                    Finding(
+                        "warning",
+                        f"The file is cut short: storage {key} should have {nbytes:,} bytes, and "
+                        f"has {there:,}.",
+                    )
+                )
+                return
+            stream.skip(nbytes)
+        if stream.rest:
+            self._read_views(self._next(stream).value)
+
+    def _read_views(self, views: object) -> None:
+        """The storages that are parts of others: key, key of the whole, offset, length."""
         for view in views if type(views) is list else []:
-            self._view(view)
+            if type(view) is not tuple or len(view) < 4:
+                continue
+            whole = self._storages.get(_key(view[1]))
+            reference = self._references.get(_key(view[1]))
+            offset, numel = view[2], view[3]
+            if whole is None or reference is None or type(offset) is not int or offset < 0:
+                continue
+            pid = reference.pid
+            assert type(pid) is tuple
+            key, itemsize = _key(view[0]), ITEMSIZE[storage_dtype(pid[1])]
+            start = min(offset * itemsize, whole.nbytes)
+            nbytes = max(0, numel) * itemsize if type(numel) is int else 0
+            self._storages[key] = Storage(
+                self._file, whole.offset + start, min(nbytes, whole.nbytes - start), key
+            )
+            self._references[key] = PersistentNode(("storage", pid[1], key, pid[3], numel))
 
     def read_tensors(self) -> None:
-        """Find how the tensors lie in their storages."""
-        stream = self.stream("tensors")
-        try:
-            for _ in range(_count(stream)):
-                self._tensor(stream)
-        except (PickleEndsError, EOFError):
-            self.findings.append(Finding("warning", "The member is cut short.", "tensors"))
+        """``tensors``: a count; for each a pickle, then its dimensions, shape, stride, offset."""
+        stream = PickleStream(self.part("tensors"), check=self._check)
+        for _ in range(_count(stream)):
+            given = self._next(stream).value
+            if type(given) is not tuple or len(given) < 2:
+                raise CheckpointError("A tensor is not described as torch does.")
+            # The count of dimensions takes 8 bytes, of which torch wrote 4.
+            dimensions = int.from_bytes(_taken(stream, 8)[:4], "little", signed=True)
+            if not 0 <= dimensions <= MAX_DIMENSIONS:
+                raise CheckpointError(f"A tensor is said to have {dimensions:,} dimensions.")
+            layout = struct.Struct(f"<{dimensions}q")
+            shape = unpack(layout, _taken(stream, layout.size), 0, "A shape")
+            stride = unpack(layout, _taken(stream, layout.size), 0, "A stride")
+            offset = int.from_bytes(_taken(stream, 8), "little", signed=True)
+            storage = self._references.get(_key(given[1]))
+            self._tensors[_key(given[0])] = ObjectNode(_REBUILD, (storage, offset, shape, stride))
 
-    def reference(self, pid: object) -> object:
-        """What stands for a persistent id: a class, a tensor or a storage."""
-        if type(pid) is tuple and pid:
-            return pid[0]
-        key = _key(pid)
-        if key in self._tensors:
-            return self._tensors[key]
-        return self._storage_node(key) if key in self._kinds else PersistentNode(pid)
-
-    def _storage(self, stream: PickleStream, source: SourceSlice) -> None:
-        fields = stream.next("The description of a storage").value
-        if type(fields) is not tuple or len(fields) != 3:
-            raise CheckpointError("A storage is not described as torch does.", where="storages")
-        key, dtype = _key(fields[0]), storage_dtype(fields[2])
-        (count,) = unpack(_INT64, stream.take(_INT64.size), 0, "The count of a storage")
-        if not dtype or count < 0:
-            raise CheckpointError("The kind or count of a storage is none.", where="storages")
-        nbytes = count * ITEMSIZE[dtype]
-        there = min(nbytes, stream.rest)
-        self.storages[key] = Storage(source, stream.position, there, key)
-        self._kinds[key] = (fields[2], fields[1])
-        stream.skip(nbytes)
-
-    def _view(self, view: object) -> None:
-        if type(view) is not tuple or len(view) != 4:
-            return
-        key, root, offset, count = _key(view[0]), _key(view[1]), view[2], view[3]
-        whole = self.storages.get(root)
-        if not isinstance(whole, Storage) or type(offset) is not int or type(count) is not int:
-            return
-        itemsize = ITEMSIZE[storage_dtype(self._kinds[root][0])]
-        start = min(max(0, offset) * itemsize, whole.nbytes)
-        length = min(max(0, count) * itemsize, whole.nbytes - start)
-        self.storages[key] = Storage(whole.source, whole.offset + start, length, key)
-        self._kinds[key] = self._kinds[root]
-
-    def _tensor(self, stream: PickleStream) -> None:
-        fields = stream.next("The description of a tensor").value
-        if type(fields) is not tuple or len(fields) != 3:
-            raise CheckpointError("A tensor is not described as torch does.", where="tensors")
-        (dimensions,) = unpack(_INT32, stream.take(_INT32.size), 0, "The dimensions of a tensor")
-        if not 0 <= dimensions <= MAX_DIMENSIONS:
-            raise CheckpointError("A tensor has an impossible number of dimensions.")
-        numbers = struct.Struct(f"<{2 * dimensions + 1}q")
-        shape_stride = unpack(numbers, stream.take(numbers.size), 0, "The shape of a tensor")
-        node = self._storage_node(_key(fields[1]))
-        shape, stride = shape_stride[:dimensions], shape_stride[dimensions:-1]
-        self._tensors[_key(fields[0])] = ObjectNode(
-            _REBUILD, (node, shape_stride[-1], shape, stride)
-        )
-
-    def _storage_node(self, key: str) -> PersistentNode:
-        kind, location = self._kinds.get(key, (None, "cpu"))
-        found = self.storages.get(key)
-        itemsize = ITEMSIZE.get(storage_dtype(kind), 1)
-        count = found.nbytes // itemsize if isinstance(found, Storage) else 0
-        return PersistentNode(("storage", kind, key, location, count))
+    def _next(self, stream: PickleStream) -> Pickle:
+        pickle = stream.next("A description")
+        for node in pickle.globals:
+            self.globals.setdefault(node.qualified, node)
+        return pickle
 
 
-def _key(value: object) -> str:
-    """The number of a storage or tensor, as text: what the file chose is not used for hashing."""
-    if type(value) is int and value.bit_length() <= 64:
-        return str(value)
-    return value if type(value) is str else "?"
+def _taken(stream: PickleStream, length: int) -> bytes:
+    if length > stream.rest:
+        raise CheckpointError("The archive is cut short, or damaged.", where="tensors")
+    return stream.take(length)
 
 
 def _count(stream: PickleStream) -> int:
-    count = stream.next("The number of members").value
-    if type(count) is not int or count < 0:
-        raise CheckpointError("The number of storages or tensors is none.")
+    count = stream.next("The number of what follows").value
+    # Each takes some bytes, so that a lie ends with the member.
+    if type(count) is not int or not 0 <= count <= stream.rest:
+        raise CheckpointError(f"It is said to hold {describe(count)} tensors or storages.")
     return count
 
 
-def _members(source: ByteSource) -> Iterator[tuple[str, SourceSlice]]:
-    """The plain members of a tar archive that torch writes. Links and all else are passed over."""
-    offset = 0
-    for _ in range(_MAX_HEADERS):
-        if offset + _BLOCK > source.size:
-            return
-        header = source.read(offset, _BLOCK)
-        size = _number(header[124:136])
-        if not header.strip(b"\0") or size is None:
-            return
-        offset += _BLOCK
-        name = header[:100].rstrip(b"\0").decode("latin1").removeprefix("./")
-        if name in _NAMES and header[156:157] in (b"0", b"\0", b"7"):
-            yield name, SourceSlice(source, offset, min(size, source.size - offset))
-        offset += -(-size // _BLOCK) * _BLOCK
-
-
-def _number(raw: bytes) -> int | None:
-    """A number in a header: octal digits, or GNU's binary for large ones."""
-    if raw[:1] == b"\x80":
-        return int.from_bytes(raw[1:])
-    digits = raw.strip(b"\0 ")
-    if not digits.isdigit() or b"8" in digits or b"9" in digits:
-        return None if digits else 0
-    return int(digits, 8)
+def _key(number: object) -> str:
+    """The number of a tensor or storage: the address that it had, as a number or a text."""
+    return describe(number)

@@ -21,10 +21,11 @@ from inspector.checkpoints.zip_directory import (
     LOCAL_SIGNATURE,
     ZipDirectory,
     ZipMember,
+    first_name,
 )
 
 #: What a zip archive that is none of torch's may hold.
-_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+_CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npy")
 
 #: Bytes at the end of a file in which the directory of an archive is looked for.
 _TAIL = 1 << 16
@@ -33,6 +34,11 @@ _TAIL = 1 << 16
 def sniff(head: bytes, source: ByteSource) -> bool:
     """Whether the file begins as a zip archive does."""
     return head.startswith(LOCAL_SIGNATURE)
+
+
+def sniff_first_member(head: bytes, source: ByteSource) -> bool:
+    """Whether the file begins as `torch.save` writes it, with data.pkl below some folder."""
+    return first_name(head).endswith("/data.pkl")
 
 
 def sniff_behind_something(head: bytes, source: ByteSource) -> bool:
@@ -119,19 +125,9 @@ def _other_zip(members: Mapping[str, ZipMember]) -> CheckpointError:
     for is_it, message, advice in (
         (not names, "is an empty zip archive", "There is nothing in it."),
         (
-            bool(names) and all(name.endswith(".npy") for name in names),
-            "is a NumPy archive (.npz), which this version does not read yet",
-            "",
-        ),
-        (
             "[Content_Types].xml" in members,
             "is an office document",
             "Choose a checkpoint instead.",
-        ),
-        (
-            "model.weights.h5" in members,
-            "is a Keras model, which this version does not read yet",
-            "",
         ),
         (
             any(name.endswith(_CHECKPOINT_SUFFIXES) for name in names),
