@@ -7,7 +7,13 @@ from typing import Final
 from inspector.checkpoints.describe import SCALARS, describe
 from inspector.checkpoints.model import PathPart
 from inspector.checkpoints.naming import OtherKey
-from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, SetNode
+from inspector.checkpoints.pickle_nodes import (
+    DictNode,
+    GlobalNode,
+    ObjectNode,
+    SetNode,
+    encoded_text,
+)
 
 #: A step and what it leads to. Without a step, what lies below is named as if it lay here: the
 #: attributes of an object. It stays a child of its own, so that a state that a thousand objects
@@ -133,7 +139,7 @@ def is_plain_object(node: ObjectNode) -> bool:
 def _is_small(value: object) -> bool:
     if isinstance(value, list | tuple) and len(value) > _MAX_ARGUMENTS:
         return False
-    return is_plain(value)
+    return is_plain(value) or encoded_text(value) is not None
 
 
 def children(value: object) -> list[Child]:

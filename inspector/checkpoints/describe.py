@@ -11,6 +11,8 @@ from inspector.checkpoints.pickle_nodes import (
     OpaqueNode,
     PersistentNode,
     SetNode,
+    encoded_text,
+    latin1,
 )
 
 #: Types whose values are plain.
@@ -22,6 +24,7 @@ _INNER_ITEMS = 4
 
 _DEPTH = 4
 _PIECE = 120
+_BYTES = 32
 
 #: Longer integers take Python quadratic time to print.
 _MAX_BITS = 1024
@@ -69,8 +72,7 @@ def _text(value: object, depth: int) -> str:
     if type(value) is str:
         return repr(value if len(value) <= _PIECE else f"{value[: _PIECE - 1]}…")
     if type(value) is bytes:
-        shown = repr(value[:32])
-        return shown if len(value) <= 32 else f"{shown}… ({len(value):,} bytes)"
+        return _bytes_text(value[:_BYTES], len(value))
     if type(value) is FarBytes:
         return f"{value.length:,} bytes"
     if isinstance(value, bool | float) or value is None:
@@ -78,6 +80,10 @@ def _text(value: object, depth: int) -> str:
     if depth == 0:
         return "…"
     return _collection(value, depth)
+
+
+def _bytes_text(first: bytes, length: int) -> str:
+    return repr(first) if length <= len(first) else f"{first!r}… ({length:,} bytes)"
 
 
 def _collection(value: object, depth: int) -> str:
@@ -97,6 +103,10 @@ def _collection(value: object, depth: int) -> str:
     if type(value) is OpaqueNode:
         return value.text
     if type(value) is ObjectNode:
+        encoded = encoded_text(value)
+        raw = None if encoded is None else latin1(encoded[:_BYTES])
+        if encoded is not None and raw is not None:
+            return _bytes_text(raw, len(encoded))
         return f"{_callee(value, depth - 1)}({_arguments(value, depth)})"
     return type(value).__name__
 

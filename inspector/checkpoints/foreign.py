@@ -17,6 +17,7 @@ _MAGIC: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x1f\x8b", "is compressed by gzip.", _UNPACK),
     (b"BZh", "is compressed by bzip2.", _UNPACK),
     (b"\xfd7zXZ\x00", "is compressed by xz.", _UNPACK),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4.", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd.", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive.", _UNPACK),
     (b"Rar!\x1a\x07", "is a RAR archive.", _UNPACK),

@@ -10,7 +10,7 @@ from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
 from inspector.checkpoints.model import PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
-from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode, ObjectNode
+from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode, ObjectNode, encoded_text
 from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_types import numpy_dtype
 
@@ -20,8 +20,6 @@ _PLACES = ("numpy.core", "numpy._core")
 _SCALARS: Final = frozenset(f"{place}.multiarray.scalar" for place in _PLACES)
 _RECONSTRUCTED: Final = frozenset(f"{place}.multiarray._reconstruct" for place in _PLACES)
 _FROM_BUFFER: Final = frozenset(f"{place}.numeric._frombuffer" for place in _PLACES)
-
-_BYTES: Final = frozenset({"builtins.bytes", "__builtin__.bytes"})
 
 _FORMATS: Final = {
     "bool": "?",
@@ -148,7 +146,7 @@ class NumpyReader:
         """Type and text of a NumPy scalar, or of bytes; None if the node is neither."""
         if type(node) is not ObjectNode:
             return None
-        if _encoded_text(node) is not None:
+        if encoded_text(node) is not None:
             raw = self.content(node)
             return None if raw is None else (type_name(raw), describe(raw))
         args = node.args
@@ -174,7 +172,7 @@ class NumpyReader:
         if type(value) is str:
             # A string of Python 2 that happens to be text
             return self._encode(value, "utf-8")
-        text = _encoded_text(value)
+        text = encoded_text(value)
         return None if text is None else self._encode(text, "latin1")
 
     def _encode(self, text: str, encoding: str) -> bytes | None:
@@ -184,21 +182,6 @@ class NumpyReader:
             except UnicodeEncodeError:
                 self._encoded[id(text)] = None
         return self._encoded[id(text)]
-
-
-def _encoded_text(node: object) -> str | None:
-    """The text that a protocol without bytes wrote in their place."""
-    if (
-        type(node) is not ObjectNode
-        or type(node.callee) is not GlobalNode
-        or type(node.args) is not tuple
-    ):
-        return None
-    name, args = node.callee.qualified, node.args
-    if name == "_codecs.encode" and args and type(args[0]) is str:
-        return args[0]
-    # No bytes at all are written as a call without arguments.
-    return "" if name in _BYTES and not args else None
 
 
 def _text_of(word: str, raw: bytes) -> object:

@@ -136,3 +136,29 @@ class ObjectNode:
     def elements(self) -> list[object]:
         """The elements that are appended or added to it."""
         return [] if self._contents is None else self._contents.elements
+
+
+_BYTES: Final = frozenset({"builtins.bytes", "__builtin__.bytes"})
+
+
+def encoded_text(node: object) -> str | None:
+    """The text that a protocol without bytes wrote in their place; None if there is none."""
+    if (
+        type(node) is not ObjectNode
+        or type(node.callee) is not GlobalNode
+        or type(node.args) is not tuple
+    ):
+        return None
+    name, args = node.callee.qualified, node.args
+    if name == "_codecs.encode" and args and type(args[0]) is str:
+        return args[0]
+    # No bytes at all are written as a call without arguments.
+    return "" if name in _BYTES and not args else None
+
+
+def latin1(text: str) -> bytes | None:
+    """The bytes that such a text stands for; None if it stands for none."""
+    try:
+        return text.encode("latin1")
+    except UnicodeEncodeError:
+        return None

@@ -12,14 +12,18 @@ from typing import Final
 from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.pickle_nodes import FarBytes
 
-#: Opcodes that are interpreted at a stretch, and the bytes that they take at most, without those
-#: with a length of their own.
-ROUND: Final = 1 << 16
-_TAIL: Final = 9 * ROUND
+#: Opcodes that are interpreted at a stretch, at most.
+_ROUND: Final = 1 << 16
 
-#: Bytes that are read at a time: at first, and further on.
-_FIRST: Final = 1 << 20
+#: Bytes that an opcode takes, at most, without what has a length of its own.
+_OPCODE: Final = 9
+
+#: Bytes that are read at a time: at first and behind what was left out, and further on.
+_FIRST: Final = 1 << 16
 _NEXT: Final = 4 << 20
+
+#: The part of a window that is kept for a last round.
+_TAIL: Final = 1 / 6
 
 #: Runs of bytes of at least this length stay in the source.
 _FAR: Final = 1 << 16
@@ -44,12 +48,15 @@ class PickleWindow:
         window. The length of ``data`` if nothing follows.
     before
         Bytes that were looked at before the window.
+    round
+        Opcodes that may be interpreted at a stretch.
     """
 
-    __slots__ = ("_end", "_source", "base", "before", "data", "limit", "pos")
+    __slots__ = ("_end", "_source", "base", "before", "data", "limit", "pos", "round")
 
     def __init__(self, source: bytes | ByteSource, start: int) -> None:
         self.before = 0
+        self.round = _ROUND
         if isinstance(source, bytes):
             self._source: ByteSource | None = None
             self.data, self.base, self.pos = source, 0, start
@@ -88,9 +95,9 @@ class PickleWindow:
         self.pos = end
         return taken
 
-    def take_far(self, length: int) -> bytes | FarBytes:
-        """The next bytes, left where they are if they are many."""
-        if length < _FAR or self._source is None:
+    def take_far(self, length: int, shortest: int = _FAR) -> bytes | FarBytes:
+        """The next bytes, left where they are if they are ``shortest`` or more."""
+        if length < shortest or self._source is None:
             return self.take(length)
         if length > self.rest:
             raise EOFError
@@ -108,7 +115,7 @@ class PickleWindow:
         self.before += self.pos
         self.base += self.pos + length
         self.data, self.pos = b"", 0
-        self._extend(_NEXT)
+        self._extend(_FIRST)
 
     def line(self) -> bytes:
         """The bytes up to the next line feed, without it."""
@@ -134,5 +141,8 @@ class PickleWindow:
         if more > 0 and self._source is not None:
             kept += self._source.read(self.base + len(kept), more)
         self.data = kept
-        whole = self.base + len(kept) >= self._end
-        self.limit = len(kept) if whole else len(kept) - _TAIL
+        if self.base + len(kept) >= self._end:
+            self.round, self.limit = _ROUND, len(kept)
+        else:
+            self.round = min(_ROUND, int(len(kept) * _TAIL) // _OPCODE)
+            self.limit = len(kept) - self.round * _OPCODE

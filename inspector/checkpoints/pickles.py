@@ -19,7 +19,7 @@ from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
 from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
-from inspector.checkpoints.pickle_window import ROUND
+from inspector.checkpoints.pickle_salvage import salvage
 
 _u16 = struct.Struct("<H").unpack_from
 _u32 = struct.Struct("<I").unpack_from
@@ -55,6 +55,11 @@ class Pickle:
         self.opcodes = opcodes
         self.size = size
         self.protocol = protocol
+
+    @property
+    def protocol_text(self) -> str:
+        """The protocol for people."""
+        return str(self.protocol) if self.protocol else "0 or 1"
 
 
 class PickleEndsError(CheckpointError):
@@ -103,7 +108,12 @@ class PickleStream:
     ) -> None:
         self._machine = Machine(source, start, Hooks())
         self._check = check
-        self._globals: dict[str, GlobalNode] = {}
+        self._globals: dict[tuple[str, str], GlobalNode] = {}
+
+    @property
+    def globals(self) -> tuple[GlobalNode, ...]:
+        """Every class and function that the pickles so far name, once each."""
+        return tuple(self._globals.values())
 
     @property
     def rest(self) -> int:
@@ -114,19 +124,30 @@ class PickleStream:
         """Interpret the next one. Raises as `interpret` does."""
         self._machine.renew()
         self._machine.hooks = hooks or Hooks()
-        pickle = _run(self._machine, name, self._check)
-        for node in pickle.globals:
-            self._globals.setdefault(node.qualified, node)
-        return pickle
+        try:
+            return _run(self._machine, name, self._check)
+        finally:
+            for key, node in self._machine.globals.items():
+                self._globals.setdefault(key, node)
 
-    @property
-    def globals(self) -> tuple[GlobalNode, ...]:
-        """Every class and function that the pickles so far name, once each."""
-        return tuple(self._globals.values())
+    def salvage(self) -> Pickle | None:
+        """What there was of the pickle that `next` just refused; None if there was nothing."""
+        found = salvage(self._machine.outer, self._machine.stack)
+        if found is None:
+            return None
+        machine = self._machine
+        machine.outer, machine.stack = [], [found]
+        size = machine.before + machine.pos
+        return Pickle(machine, size, size, 0)
 
     def take(self, length: int) -> bytes:
         """The next bytes, which are no pickle; there have to be so many."""
         return self._machine.take(length)
+
+    def starts_marked(self, start: int) -> bool:
+        """Whether there is a protocol's mark at ``start``, as far as it is still known."""
+        place = start - self._machine.base
+        return place < 0 or self._machine.data[place : place + 1] == b"\x80"
 
     def skip(self, length: int) -> None:
         """Go on behind the next bytes; there have to be so many."""
@@ -153,13 +174,14 @@ def interpret_within(machine: Machine, name: str) -> Pickle:
 
 
 def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickle:
-    rounds = 0
+    opcodes = 0
     before = machine.before + machine.pos
     try:
         machine.advance()
-        protocol = machine.data[machine.pos + 1] if machine.data[machine.pos] == 0x80 else 0
+        mark = machine.data[machine.pos : machine.pos + 2]
+        protocol = mark[1] if len(mark) == 2 and mark[0] == 0x80 else 0
         while (last := _interpret_round(machine)) < 0:
-            rounds += 1
+            opcodes += machine.round
             # A thread that waits for the interpreter, such as the window's, goes first.
             time.sleep(0)
             if check is not None:
@@ -170,7 +192,7 @@ def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickl
     if machine.outer or len(machine.stack) != 1:
         _fail(machine, name, IndexError())
     size = machine.before + machine.pos - before
-    return Pickle(machine, rounds * ROUND + last + 1, size, protocol)
+    return Pickle(machine, opcodes + last + 1, size, protocol)
 
 
 def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
@@ -194,7 +216,7 @@ def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
 
 
 def _interpret_round(machine: Machine) -> int:
-    """Interpret up to `ROUND` opcodes.
+    """Interpret a round of opcodes.
 
     One long chain of tests over local variables, most frequent first as in a state dict: a
     function for each opcode takes three times as long.
@@ -208,7 +230,7 @@ def _interpret_round(machine: Machine) -> int:
     stack, outer, memo = machine.stack, machine.outer, machine.memo
     reference = machine.hooks.reference
     try:
-        for done in range(ROUND):
+        for done in range(machine.round):
             op = data[pos]
             pos += 1
             if op == 0x72 and _u32(data, pos)[0] == len(memo):  # LONG_BINPUT
@@ -273,9 +295,11 @@ def _interpret_round(machine: Machine) -> int:
                 return done
             else:
                 machine.pos, machine.stack = pos, stack
-                RARE[op](machine)
-                data, pos, limit = machine.data, machine.pos, machine.limit
-                stack = machine.stack
+                try:
+                    RARE[op](machine)
+                finally:
+                    data, pos, limit = machine.data, machine.pos, machine.limit
+                    stack = machine.stack
                 if pos > limit:
                     return -1
         return -1

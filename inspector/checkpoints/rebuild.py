@@ -7,7 +7,7 @@ from the file; a tensor that does not make sense becomes an entry with a problem
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from inspector.checkpoints.describe import describe, integer_text
@@ -15,7 +15,14 @@ from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import integers, strided_problem
 from inspector.checkpoints.model import Kind, PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text, join_name
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import (
+    FarBytes,
+    GlobalNode,
+    ObjectNode,
+    PersistentNode,
+    encoded_text,
+    latin1,
+)
 from inspector.checkpoints.torch_types import (
     attributes,
     device_text,
@@ -44,12 +51,30 @@ Args = tuple[object, ...]
 #: sentence about it; None says that it is not there.
 FindStorage = Callable[[str], Storage | str | None]
 
-#: Finds what refers to a storage in the arguments of ``torch.storage._load_from_bytes``; None if
-#: they hold none.
-FindNested = Callable[[object], PersistentNode | None]
+#: Opens the archive that lies in the bytes which ``torch.storage._load_from_bytes`` is given.
+OpenNested = Callable[[bytes | FarBytes], "Nested"]
 
 #: A storage, the dtype of its elements, the device that it was on, why it can't be read.
 _Reference = tuple[Storage | None, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """What lies in an archive within a pickle.
+
+    Attributes
+    ----------
+    value
+        The root of its nodes.
+    rebuilder
+        Makes its tensors.
+    problem
+        Why it can not be read, as a sentence; empty if it can.
+    """
+
+    value: object
+    rebuilder: Rebuilder | None
+    problem: str = ""
 
 
 class Rebuilder:
@@ -59,8 +84,8 @@ class Rebuilder:
     ----------
     find
         Finds a storage by its key.
-    nested
-        Finds what refers to a storage that is in the pickle itself.
+    open_nested
+        Opens archives within the pickle; without it, they are objects like any other.
 
     Attributes
     ----------
@@ -70,9 +95,10 @@ class Rebuilder:
         Keys of the storages that have fewer bytes than the pickle claims.
     """
 
-    def __init__(self, find: FindStorage, nested: FindNested = lambda _: None) -> None:
+    def __init__(self, find: FindStorage, open_nested: OpenNested | None = None) -> None:
         self._find: Final = find
-        self._nested: Final = nested
+        self._open_nested: Final = open_nested
+        self._nested: Final[dict[int, Nested]] = {}
         self._dtypes: Final[dict[int, str]] = {}
         self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
         self.claimed: Final[dict[str, int]] = {}
@@ -88,6 +114,29 @@ class Rebuilder:
             return build(self, node.args, name, path, depth)
         except _DamagedError as error:
             return TensorEntry(name, path, "?", (), (), None, problem=str(error))
+
+    def nested(self, node: object) -> Nested | None:
+        """What an archive within the pickle holds; None if the node is none."""
+        if (
+            self._open_nested is None
+            or type(node) is not ObjectNode
+            or type(node.callee) is not GlobalNode
+            or node.callee.qualified != "torch.storage._load_from_bytes"
+            or type(node.args) is not tuple
+            or len(node.args) != 1
+        ):
+            return None
+        data = node.args[0]
+        if type(data) is ObjectNode:
+            # Protocols without bytes
+            text = encoded_text(data)
+            data = None if text is None else latin1(text)
+        if type(data) is not bytes and type(data) is not FarBytes:
+            return None
+        number = id(node)
+        if number not in self._nested:
+            self._nested[number] = self._open_nested(data)
+        return self._nested[number]
 
     def bare_storage(self, node: PersistentNode, name: str, path: Path) -> TensorEntry:
         """A storage that was saved by itself, as a tensor of one dimension."""
@@ -109,12 +158,12 @@ class Rebuilder:
         )
 
     def _reference(self, node: object) -> _Reference:
-        """What ``("storage", class, key, location, count)`` refers to.
-
-        In a plain pickle, such a reference is in an archive of its own.
-        """
-        if type(node) is ObjectNode and type(node.callee) is GlobalNode:
-            node = self._nested(node.args) if node.callee.qualified == LOAD_FROM_BYTES else None
+        """What ``("storage", class, key, location, count)`` refers to."""
+        nested = self.nested(node)
+        if nested is not None:
+            if nested.rebuilder is None:
+                raise _DamagedError(nested.problem)
+            return nested.rebuilder._reference(nested.value)
         pid = node.pid if type(node) is PersistentNode else None
         if type(pid) is not tuple or len(pid) < 5 or type(pid[2]) is not str:
             raise _DamagedError("Its storage is not described as torch does.")
@@ -193,17 +242,6 @@ class Rebuilder:
             raise _DamagedError("Its name is too long for the names of its parts.")
         return self._inner(node, join_name(name, part, first=False), (*path, part), depth)
 
-    def loaded(self, args: Args, name: str, path: Path) -> TensorEntry:
-        """The storage that an archive within bytes holds."""
-        node = self._nested(args)
-        if node is None:
-            raise _DamagedError("It was saved within bytes that hold no storage of torch's.")
-        return self.bare_storage(node, name, path)
-
-
-#: How a plain pickle holds a storage: by the bytes of an archive in the legacy format.
-LOAD_FROM_BYTES: Final = "torch.storage._load_from_bytes"
-
 
 class _DamagedError(Exception):
     """A tensor that is not described as torch does; its text is for the user."""
@@ -234,10 +272,6 @@ def _moved(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tenso
         raise _DamagedError(_DAMAGED)
     entry = r._inner(args[0], name, path, depth)
     return replace(entry, device=device_text(args[2]), requires_grad=args[3] is True)
-
-
-def _loaded(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
-    return r.loaded(args, name, path)
 
 
 def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
@@ -496,7 +530,6 @@ _BUILDERS: Final[dict[str, Builder]] = {
     "torch._utils._rebuild_meta_tensor_no_storage": _meta,
     "torch._utils._rebuild_wrapper_subclass": _wrapper,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _moved,
-    LOAD_FROM_BYTES: _loaded,
     "torch._tensor._rebuild_from_type": _from_type,
     "torch._tensor._rebuild_from_type_v2": _from_type,
 }

@@ -28,6 +28,7 @@ from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
 from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.rebuild import (
     Builder,
+    Nested,
     Path,
     Rebuilder,
     builder,
@@ -63,10 +64,16 @@ _ROUND: Final = 2048
 class _Frame:
     """A container that is being looked into."""
 
-    __slots__ = ("identity", "name", "path", "quiet", "rest")
+    __slots__ = ("identity", "name", "path", "quiet", "rebuilder", "rest")
 
     def __init__(
-        self, number: int, name: str, path: Path, quiet: bool, rest: Iterator[Child]
+        self,
+        number: int,
+        name: str,
+        path: Path,
+        quiet: bool,
+        rest: Iterator[Child],
+        rebuilder: Rebuilder,
     ) -> None:
         self.identity = number
         self.name = name
@@ -74,6 +81,8 @@ class _Frame:
         #: Whether the plain values in it are not shown.
         self.quiet = quiet
         self.rest = rest
+        #: Makes the tensors in it: those of an archive within the pickle have their own.
+        self.rebuilder = rebuilder
 
 
 class _AllowanceSpentError(Exception):
@@ -131,7 +140,7 @@ class Walk:
         self._roots.append(root)
         self._again += nodes
         self.allow(size)
-        self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]))]
+        self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]), rebuilder)]
         try:
             while self._frames:
                 self._advance(self._frames[-1])
@@ -214,6 +223,8 @@ class Walk:
         build = builder(node)
         if build is not None:
             self._tensor(frame, part, node, build)
+        elif (nested := frame.rebuilder.nested(node)) is not None:
+            self._nested(frame, part, node, nested, quiet)
         elif (array := self._numpy.array(node)) is not None:
             self._array(frame, part, node, array, quiet)
         elif not (is_plain_object(node) or self._numpy.is_scalar(node)):
@@ -229,7 +240,7 @@ class Walk:
             return
         name, path = self._place(frame, part, "tensor")
         name = self._names.unique(name)
-        entry = self._rebuilders[-1].tensor(build, node, name, path)
+        entry = frame.rebuilder.tensor(build, node, name, path)
         self._add(number, entry)
         if entry.kind == "nested":
             return
@@ -238,6 +249,24 @@ class Walk:
                 parts = {component.path[-1] for component in entry.components}
                 below = [child for child in children(Attributes(state)) if child[0] not in parts]
                 self._enter(id(state), name, path, below, False)
+
+    def _nested(
+        self,
+        frame: _Frame,
+        part: PathPart | None,
+        node: ObjectNode,
+        nested: Nested,
+        quiet: bool,
+    ) -> None:
+        """Go on in an archive within the pickle, as if what it holds were here."""
+        if not self._may_list(id(node)):
+            return
+        if nested.rebuilder is None:
+            self._seen[id(node)] = 1
+            self._value(frame, part, node, (type_name(node), nested.problem))
+            return
+        name, path = (frame.name, frame.path) if part is None else self._place(frame, part)
+        self._enter(id(node), name, path, [(None, nested.value)], quiet, nested.rebuilder)
 
     def _array(
         self,
@@ -260,7 +289,7 @@ class Walk:
         if self._may_list(id(node)):
             name, path = self._place(frame, part, "storage")
             name = self._names.unique(name)
-            self._add(id(node), self._rebuilders[-1].bare_storage(node, name, path))
+            self._add(id(node), frame.rebuilder.bare_storage(node, name, path))
 
     def _container(self, frame: _Frame, part: PathPart | None, value: object, quiet: bool) -> None:
         number = identity(value)
@@ -277,13 +306,23 @@ class Walk:
         if not quiet and (part is not None or plain or frame.identity == _ROOT):
             self._value(frame, part, value)
 
-    def _enter(self, number: int, name: str, path: Path, below: list[Child], quiet: bool) -> None:
+    def _enter(
+        self,
+        number: int,
+        name: str,
+        path: Path,
+        below: list[Child],
+        quiet: bool,
+        rebuilder: Rebuilder | None = None,
+    ) -> None:
         self._seen[number] = 1 + len(below)
         if len(self._frames) >= _MAX_DEPTH:
             self._too_deep += 1
             return
         self._active.add(number)
-        self._frames.append(_Frame(number, name, path, quiet, iter(below)))
+        self._frames.append(
+            _Frame(number, name, path, quiet, iter(below), rebuilder or self._frames[-1].rebuilder)
+        )
 
     def _may_list(self, number: int) -> bool:
         """Whether to list something now: for the first time, or again within the budget."""

@@ -42,6 +42,7 @@ def tar() -> bytes:
         (bz2.compress(b"x"), "bzip2", "Unpack"),
         (lzma.compress(b"x"), "xz", "Unpack"),
         (tar(), "tar archive", "Unpack"),
+        (b"\x04\x22\x4d\x18....", "lz4", "Unpack"),
         (bytes(100_000), "did not finish", "again"),
         (b"%PDF-1.7 ...", "PDF", "Choose"),
         (b"\x89PNG\r\n\x1a\n", "picture", "Choose"),

@@ -78,6 +78,12 @@ FORMATS: Final = (
     Format("torch legacy", "torch_legacy", _TORCH),
     Format("torch tar", "torch_tar", (*_TORCH, ".tar")),
     Format("pickle", "plain_pickle", (*_TORCH, ".pkl", ".pickle", ".p", ".joblib")),
+    Format(
+        "compressed pickle",
+        "compressed_pickle",
+        (*_TORCH, ".pkl", ".pickle", ".p", ".joblib", ".gz", ".bz2", ".xz", ".lzma", ".z"),
+        (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\0\0", b"\x78"),
+    ),
     # The last: a file of another format may hold a zip archive too.
     Format("torch zip", "torch_zip", _TORCH, test="sniff_behind_something"),
 )

@@ -43,7 +43,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         entries=walk.entries,
         values=walk.values,
         imports=walk.imports,
-        metadata={**archive.system, "pickle protocol": str(main.protocol)},
+        metadata={**archive.system, "pickle protocol": main.protocol_text},
         findings=[*findings, *archive.findings, *walk.findings()],
         sources=(file,),
     )

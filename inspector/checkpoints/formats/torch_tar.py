@@ -71,7 +71,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         entries=walk.entries,
         values=walk.values,
         imports=walk.imports,
-        metadata={**machine, "pickle protocol": str(main.protocol)},
+        metadata={**machine, "pickle protocol": main.protocol_text},
         findings=[*findings, *reader.findings, *walk.findings()],
         sources=(file,),
     )

@@ -69,7 +69,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         directory = lost.directory
     archive = TorchArchive(
         directory,
-        _find_root(directory.members),
+        find_root(directory.members),
         check,
         missing="lies behind the end of the file" if lost else "",
     )
@@ -99,10 +99,15 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     )
 
 
-def _find_root(members: Mapping[str, ZipMember]) -> str:
-    """The folder of data.pkl, with its slash.
+def find_root(members: Mapping[str, ZipMember]) -> str:
+    """The folder of data.pkl, with its slash, among the members by name.
 
     torch takes the folder of the first member. Archives that were packed again have it elsewhere.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none; it says what the archive is instead.
     """
     first = next(iter(members), "")
     root = first.partition("/")[0] + "/"
