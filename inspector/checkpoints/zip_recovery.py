@@ -52,6 +52,15 @@ _INFLATED_PER_BYTE = 40
 #: Members between two calls of ``check``.
 _ROUND = 4096
 
+#: Bytes in which another member is looked for behind one that claims more than the file has. The
+#: file is mostly cut there, and what is left of a storage may be very large.
+_SEARCHED = 1 << 30
+
+#: Bytes that are searched in all, at most: this, and so many for each byte of the file. A place
+#: that looks like what is wanted, and is not, takes as long as so many bytes.
+_SEARCHED_PER_BYTE = 2
+_MISFIT = 1 << 10
+
 
 class LocalHeaders:
     """Finds members one after the other; to be iterated once.
@@ -71,7 +80,8 @@ class LocalHeaders:
         Sizes of members that are known from elsewhere, by name. May be added to between two
         members: a size that proves right saves a search through the bytes.
     cut
-        The last member, if its end is not in the file. Its ``size`` is what is there.
+        The last member, if its end is not in the file. Its ``size`` is what is there. One that
+        claims too much, with others behind it, is not cut: it has a ``problem``.
     complete
         Whether all members were found: the directory follows the last one.
     """
@@ -85,6 +95,8 @@ class LocalHeaders:
         self._window: Final = _Window(source, check)
         self._check: Final = check
         self._inflatable = _INFLATED + _INFLATED_PER_BYTE * source.size
+        self._searchable = _SEARCHED + _SEARCHED_PER_BYTE * source.size
+        self._root = ""
 
     def __iter__(self) -> Iterator[ZipMember]:
         """The members that can be told apart, the one that is cut included."""
@@ -123,6 +135,7 @@ class LocalHeaders:
         if len(names) < name_size + extra_size:
             return None
         name = str(names[:name_size], "utf-8", "surrogateescape")
+        self._root = self._root or name.partition("/")[0]
         size, compressed = zip64_sizes(names[name_size:], size, compressed)
         start = at + _HEADER.size + name_size + extra_size
         unknown = bool(flags & _SIZES_FOLLOW) and not compressed
@@ -138,32 +151,67 @@ class LocalHeaders:
             compressed, size, whole = self._deflated(start)
         if problem:
             size, whole = 0, not unknown and compressed <= self._size - start
+        end = start + compressed
         if not whole:
-            compressed = self._size - start
-            size = compressed if method == STORED and not problem else size
-        member = ZipMember(name, method, compressed, size, at, problem)
-        member.limit = start + compressed
-        if not whole:
+            end = self._search(LOCAL_SIGNATURE, start, self._is_of_archive, _SEARCHED)
+            if end >= 0:
+                size = 0
+                problem = problem or "claims more bytes than there are up to the next one"
+        cut = end < 0
+        if cut:
+            end = self._size
+            size = end - start if method == STORED and not problem else size
+        member = ZipMember(name, method, end - start, size, at, problem)
+        member.limit = end
+        if cut:
             self.cut = member
         return member
 
+    def _is_of_archive(self, at: int) -> bool:
+        """Whether a signature belongs to a header of this archive.
+
+        The bytes of a storage may look like a header; few look like one of the same folder.
+        """
+        wanted = self._root.encode("utf-8", "surrogateescape")
+        head = self._window.get(at, _HEADER.size + len(wanted))
+        return len(head) > _HEADER.size and head[_HEADER.size :] == wanted
+
     def _stored(self, name: str, start: int) -> int:
-        """Bytes of a stored member, by the descriptor behind it; -1 if the file has none."""
+        """Bytes of a stored member, by the descriptor behind it; -1 if none is found."""
         expected = self.expected.get(name, -1)
-        if start + expected > self._size:
-            return -1
         longest = _DESCRIPTOR + _SIZES64.size
-        if expected >= 0:
+        near = self._size
+        if start + expected > self._size:
+            # Mostly the file is cut here. If the claim lies, the descriptor may be near.
+            near = _SEARCHED
+        elif expected >= 0:
             # Not by the window, which only ever goes forward.
             end = start + expected
             found = self._source.read(end, min(longest, self._size - end))
             if _is_descriptor(found, expected):
                 return expected
-        at = start
-        while (at := self._window.find(_DESCRIPTOR_SIGNATURE, at)) >= 0:
-            if _is_descriptor(self._window.get(at, longest), at - start):
-                return at - start
-            at += 1
+
+        def fits(at: int) -> bool:
+            return _is_descriptor(self._window.get(at, longest), at - start)
+
+        at = self._search(_DESCRIPTOR_SIGNATURE, start, fits, near)
+        return at - start if at >= 0 else -1
+
+    def _search(self, wanted: bytes, start: int, fits: Callable[[int], bool], near: int) -> int:
+        """Offset of the first ``wanted`` that fits, from ``start`` on; -1 if none is found.
+
+        Looks at ``near`` bytes, and at no more than what may be searched in all.
+        """
+        at, end = start, min(self._size, start + near)
+        while self._searchable > 0:
+            found = self._window.find(wanted, at, end)
+            self._searchable -= (found if found >= 0 else end) - at
+            if found < 0 or fits(found):
+                return found
+            at = found + 1
+            self._searchable -= _MISFIT
+            if self._searchable // _MISFIT % _ROUND == 0:
+                self._check()
         return -1
 
     def _deflated(self, start: int) -> tuple[int, int, bool]:
@@ -181,9 +229,10 @@ class LocalHeaders:
                 part = len(inflater.decompress(pending, _PIECE))
             except zlib.error:
                 break
+            # What inflates to nothing takes time as well.
+            self._inflatable -= max(part, len(pending) - len(inflater.unconsumed_tail))
             pending = inflater.unconsumed_tail
             inflated += part
-            self._inflatable -= part
             self._check()
         used = at - len(inflater.unused_data) - len(pending) - start
         return used, inflated, inflater.eof
@@ -220,9 +269,10 @@ class _Window:
             self._data = self._source.read(offset, min(max(piece, length), left)) if left else b""
             self._start = offset
 
-    def find(self, wanted: bytes, offset: int) -> int:
-        """Offset of the next ``wanted`` from ``offset`` on; -1 if there is none."""
-        while offset + len(wanted) <= self._source.size:
+    def find(self, wanted: bytes, offset: int, end: int | None = None) -> int:
+        """Offset of the next ``wanted`` from ``offset`` on; -1 if there is none before ``end``."""
+        end = self._source.size if end is None else end
+        while offset + len(wanted) <= end:
             self._load(offset, len(wanted), _PIECE)
             at = self._data.find(wanted, offset - self._start)
             if at >= 0:
