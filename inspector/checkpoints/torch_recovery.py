@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource, Finding, TensorEntry
@@ -16,6 +17,9 @@ from inspector.checkpoints.torch_archive import TorchArchive, walk_pickle
 from inspector.checkpoints.walk import Walk
 from inspector.checkpoints.zip_directory import ZipDirectory, ZipMember
 from inspector.checkpoints.zip_recovery import LocalHeaders
+
+#: Why a storage of a file that is cut short is not there, as `TorchArchive` says it.
+MISSING: Final = "lies behind the end of the file"
 
 _MAIN = "data.pkl"
 

@@ -59,7 +59,7 @@ _SEARCHED = 1 << 30
 #: Bytes that are searched in all, at most: this, and so many for each byte of the file. A place
 #: that looks like what is wanted, and is not, takes as long as so many bytes.
 _SEARCHED_PER_BYTE = 2
-_MISFIT = 1 << 10
+_MISFIT = 1 << 14
 
 
 class LocalHeaders:
@@ -210,7 +210,7 @@ class LocalHeaders:
                 return found
             at = found + 1
             self._searchable -= _MISFIT
-            if self._searchable // _MISFIT % _ROUND == 0:
+            if self._searchable // _MISFIT % 64 == 0:
                 self._check()
         return -1
 

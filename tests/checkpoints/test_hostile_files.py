@@ -13,6 +13,7 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import hostile_pickles as made
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,17 +22,6 @@ from safetensors.torch import save_file
 
 from inspector.checkpoints import Checkpoint, InspectorError, open_checkpoint
 from inspector.checkpoints.listing import to_json, to_text
-
-
-def zipped(path: Path, data: bytes, **members: bytes) -> Path:
-    """A torch zip around a pickle."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("archive/data.pkl", data)
-        archive.writestr("archive/byteorder", b"little")
-        for name, content in members.items():
-            archive.writestr(f"archive/data/{name}", content)
-        archive.writestr("archive/version", b"3\n")
-    return path
 
 
 def consumed(path: Path) -> Checkpoint | None:
@@ -65,7 +55,8 @@ class Attack:
 @pytest.mark.parametrize("protocol", range(6))
 def test_nothing_is_run_and_the_attack_is_named(tmp_path: Path, protocol: int) -> None:
     mark = tmp_path / "ran"
-    path = zipped(tmp_path / "attack.pt", pickle.dumps({"x": Attack(mark), "lr": 0.5}, protocol))
+    data = pickle.dumps({"x": Attack(mark), "lr": 0.5}, protocol)
+    path = made.archive(tmp_path / "attack.pt", data)
     checkpoint = open_checkpoint(path)
     assert not mark.exists()
     dangers = [finding for finding in checkpoint.findings if finding.severity == "danger"]
@@ -119,7 +110,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attacks_end_soon_and_take_little(tmp_path: Path, name: str) -> None:
-    path = zipped(tmp_path / "attack.pt", ATTACKS[name])
+    path = made.archive(tmp_path / "attack.pt", ATTACKS[name])
     size = path.stat().st_size
     tracemalloc.start()
     began = time.process_time()
@@ -141,7 +132,7 @@ def test_geometry_is_judged_by_the_members_real_size(tmp_path: Path) -> None:
     # Both the storage's count and the tensor's size lie: 200 elements instead of 4.
     assert data.count(b"K\x04") >= 2
     lying = data.replace(b"K\x04", b"K\xc8")
-    lie = zipped(tmp_path / "lie.pt", lying, **{"0": members[0], "1": members[1]})
+    lie = made.archive(tmp_path / "lie.pt", lying, s0=members[0], s1=members[1])
     checkpoint = open_checkpoint(lie)
     bad, good = checkpoint.find("w"), checkpoint.find("v")
     assert bad is not None
@@ -269,7 +260,7 @@ def test_mutations_of_real_files(tmp_path: Path) -> None:
 @given(st.binary(max_size=300))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_as_a_pickle(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    consumed(zipped(tmp_path_factory.mktemp("fuzz") / "x.pt", b"\x80\x02" + data))
+    consumed(made.archive(tmp_path_factory.mktemp("fuzz") / "x.pt", b"\x80\x02" + data))
 
 
 plain = st.recursive(
@@ -285,7 +276,7 @@ def test_whatever_python_pickles_is_read(
     tmp_path_factory: pytest.TempPathFactory, value: object, protocol: int
 ) -> None:
     folder = tmp_path_factory.mktemp("plain")
-    checkpoint = open_checkpoint(zipped(folder / "x.pt", pickle.dumps(value, protocol)))
+    checkpoint = open_checkpoint(made.archive(folder / "x.pt", pickle.dumps(value, protocol)))
     assert checkpoint.entries == [] or list(checkpoint.entries) == []
     assert all(finding.severity != "danger" for finding in checkpoint.findings)
 

@@ -24,6 +24,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.rebuild import Path
 from inspector.checkpoints.sources import LocalFile
 from inspector.checkpoints.torch_archive import TorchArchive, parse_json, walk_pickle
+from inspector.checkpoints.torch_recovery import MISSING, Recovery, recover
 from inspector.checkpoints.walk import Walk
 from inspector.checkpoints.zip_directory import LOCAL_SIGNATURE, ZipDirectory, first_name
 
@@ -32,6 +33,9 @@ _CONSTANTS: Final = "data/constants/"
 _INPUTS: Final = "data/sample_inputs/"
 _MODELS: Final = "models/"
 _COMPILED: Final = "data/aotinductor/"
+
+#: What an archive begins with, below its root.
+_FIRST: Final = (_WEIGHTS, _CONSTANTS, _MODELS, _COMPILED, "archive_format")
 
 #: The members of archives of torch 2.1 to 2.5, and what they are listed below. torch 2.1 gave
 #: torch zips the suffix of JSON.
@@ -78,11 +82,12 @@ def sniff(head: bytes, source: ByteSource) -> bool:
     name = first_name(head)
     if not name or name.endswith("/data.pkl"):
         return False
+    root, _, first = name.partition("/")
     try:
         members = ZipDirectory(source).members
     except CheckpointError:
-        return False
-    root = name.partition("/")[0]
+        # A download that stopped has no directory; what torch writes first is known.
+        return first.startswith(_FIRST)
     return f"{root}/archive_format" in members or _OLD_MODEL in members
 
 
@@ -94,10 +99,16 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     CheckpointError
         If it can not be read.
     """
-    directory = ZipDirectory(file)
+    lost: Recovery | None = None
+    try:
+        directory = ZipDirectory(file)
+    except CheckpointError as error:
+        lost = recover(file, check, error)
+        directory = lost.directory
     old = _OLD_MODEL in directory.members
-    root = "" if old else next(iter(directory.members)).partition("/")[0] + "/"
-    archive = TorchArchive(directory, root, check)
+    root = "" if old else next(iter(directory.members), "").partition("/")[0] + "/"
+    missing = MISSING if lost else ""
+    archive = TorchArchive(directory, root, check, missing=missing)
     reader = _Reader(archive, check)
     metadata = archive.notes()
     if old:
@@ -106,6 +117,14 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     else:
         reader.list_models(metadata)
         reader.note_compiled()
+    if lost is not None:
+        if not reader.walk.entries:
+            raise CheckpointError(
+                f"The file is cut short after {file.size:,} bytes, before the description of its "
+                "tensors, which comes behind them.",
+                advice=lost.reason.advice,
+            )
+        reader.findings.insert(0, lost.finding({}, reader.walk.entries))
     return Checkpoint(
         path=file.path,
         format="torch.export archive",

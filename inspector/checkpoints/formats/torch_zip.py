@@ -14,7 +14,7 @@ from inspector.checkpoints.formats.torch_script import is_script, list_script, s
 from inspector.checkpoints.model import ByteSource, Checkpoint
 from inspector.checkpoints.sources import LocalFile
 from inspector.checkpoints.torch_archive import TorchArchive, walk_pickle
-from inspector.checkpoints.torch_recovery import Recovery, recover, storage_claims
+from inspector.checkpoints.torch_recovery import MISSING, Recovery, recover, storage_claims
 from inspector.checkpoints.walk import Walk
 from inspector.checkpoints.zip_directory import (
     END_SIGNATURE,
@@ -71,7 +71,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         directory,
         find_root(directory.members),
         check,
-        missing="lies behind the end of the file" if lost else "",
+        missing=MISSING if lost else "",
     )
     metadata = archive.notes()
     walk = Walk(check)
