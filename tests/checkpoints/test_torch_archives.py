@@ -120,6 +120,195 @@ def nested(value: object) -> bytes:
     return buffer.getvalue()
 
 
+def exported_with_everything(path: Path) -> torch.export.ExportedProgram:
+    """Parameters, buffers of both kinds, constants, sample inputs by place and by name."""
+
+    class Full(Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("passing", torch.arange(4.0), persistent=False)
+            self.constant = torch.arange(5.0)
+            self.tied = self.layer
+
+        def forward(self, x: torch.Tensor, *, y: torch.Tensor) -> torch.Tensor:
+            more = self.passing.sum() + self.constant.sum()  # type: ignore[operator]
+            return super().forward(x) + more + y.sum() + torch.tensor([2.5])
+
+    program = torch.export.export(Full(), (torch.randn(2, 3),), {"y": torch.ones(2)})
+    torch.export.save(program, path, extra_files={"note.txt": "hi"})
+    return program
+
+
+def test_all_that_torch_export_writes(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt2"
+    program = exported_with_everything(path)
+    expected = dict(program.state_dict)
+    expected |= {f"constants.{name}": value for name, value in program.constants.items()}
+    (x,), keywords = program.example_inputs
+    expected |= {"sample_inputs[0][0]": x, "sample_inputs[1].y": keywords["y"]}
+    assert {"tied.weight", "constants.passing", "constants.constant"} <= set(expected)
+    checkpoint = open_checkpoint(path)
+    assert {entry.name for entry in checkpoint.entries} == set(expected)
+    for name, tensor in expected.items():
+        assert values(checkpoint, name) == tensor.tolist()
+        entry = checkpoint.find(name)
+        assert entry is not None
+        assert entry.stride == tensor.stride()
+        assert entry.requires_grad == tensor.requires_grad
+    checkpoint.close()
+
+
+def test_a_torch_export_that_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt2"
+    program = exported_with_everything(path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        described = archive.getinfo("a/data/weights/model_weights_config.json")
+        following = archive.getinfo("a/data/constants/tensor_0")
+    refused = listed = 0
+    for length in range(200, len(whole), 211):
+        path.write_bytes(whole[:length])
+        if length < described.header_offset + described.file_size:
+            with pytest.raises(CheckpointError, match=r"cut short.*before the description"):
+                open_checkpoint(path)
+            refused += 1
+        elif length >= following.header_offset:
+            checkpoint = open_checkpoint(path)
+            assert "tensors can be read" in checkpoint.findings[0].message
+            for name, tensor in program.state_dict.items():
+                assert values(checkpoint, name) == tensor.tolist()
+            listed += 1
+            checkpoint.close()
+    assert refused > 2
+    assert listed > 20
+
+
+def with_payload(path: Path, payload: bytes) -> Path:
+    """An archive of torch.export of two tensors, of which one has an archive of its own."""
+    own = {"path_name": "weight_0", "is_param": True, "use_pickle": True, "tensor_meta": None}
+    meta = {
+        "dtype": 7,
+        "sizes": [{"as_int": 2}],
+        "strides": [{"as_int": 1}],
+        "storage_offset": {"as_int": 0},
+    }
+    plain = {"path_name": "weight_1", "use_pickle": False, "tensor_meta": meta}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data/weights/weight_0", payload)
+        archive.writestr("a/data/weights/weight_1", torch.ones(2).numpy().tobytes())
+        archive.writestr(
+            "a/data/weights/model_weights_config.json",
+            json.dumps({"config": {"own.kind": own, "plain": plain}}),
+        )
+        archive.writestr("a/archive_format", "pt2")
+    return path
+
+
+def test_tensors_with_an_archive_of_their_own(tmp_path: Path) -> None:
+    """What is no plain strided tensor is saved by torch.save within the archive."""
+    sparse = torch.tensor([[0.0, 2], [3, 0]]).to_sparse()
+    checkpoint = open_checkpoint(with_payload(tmp_path / "a.pt2", nested(sparse)))
+    assert [entry.name for entry in checkpoint.entries] == ["own.kind", "plain"]
+    own = checkpoint.entries[0]
+    assert (own.kind, own.shape) == ("sparse_coo", (2, 2))
+    part = StoredTensor(own.components[1])
+    assert part.read(Region.whole(part.shape)).tolist() == [2, 3]
+    assert values(checkpoint, "plain") == [1, 1]
+    checkpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (b"anything", "no torch zip"),
+        (b"", "no torch zip"),
+        (b"PK\3\4" + bytes(50), "cut short"),
+    ],
+)
+def test_a_damaged_archive_takes_its_own_tensor_alone(
+    tmp_path: Path, payload: bytes, problem: str
+) -> None:
+    checkpoint = open_checkpoint(with_payload(tmp_path / "a.pt2", payload))
+    lost = checkpoint.find("own.kind")
+    assert lost is not None
+    assert problem in lost.problem
+    assert values(checkpoint, "plain") == [1, 1]
+    checkpoint.close()
+
+
+class Inner(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.randn(3))
+        self.register_buffer("seen", torch.tensor([1, 2]))
+        self.rate = 0.25
+        self.pieces = [torch.ones(2), torch.zeros(3)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scale * self.rate + self.pieces[0].sum()
+
+
+class Scripted(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Inner()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(3, 3), torch.nn.Linear(3, 2)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.inner(x)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+script_is_old = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.*:DeprecationWarning", "ignore:Lite Interpreter:DeprecationWarning"
+)
+
+
+@script_is_old
+@pytest.mark.parametrize("mobile", [False, True])
+def test_real_torchscript_equals_torchs_own_state(tmp_path: Path, mobile: bool) -> None:
+    path = tmp_path / "a.pt"
+    scripted = torch.jit.script(Scripted())
+    if mobile:
+        scripted._save_for_lite_interpreter(str(path))
+        expected = scripted.state_dict()
+    else:
+        torch.jit.save(scripted, path, _extra_files={"note.txt": "hi"})
+        expected = torch.jit.load(path).state_dict()
+    checkpoint = open_checkpoint(path)
+    assert checkpoint.format == ("TorchScript for mobile" if mobile else "TorchScript")
+    found = {entry.name for entry in checkpoint.entries}
+    assert found == {*expected, "inner.pieces[0]", "inner.pieces[1]"}
+    for name, tensor in expected.items():
+        assert values(checkpoint, name) == tensor.tolist()
+    assert values(checkpoint, "inner.pieces[0]") == [1, 1]
+    assert {value.name: value.text for value in checkpoint.values}["inner.rate"] == "0.25"
+    assert any("never run here" in finding.message for finding in checkpoint.findings)
+    assert checkpoint.metadata.get("extra files") == (None if mobile else "note.txt")
+    checkpoint.close()
+
+
+@script_is_old
+def test_constants_of_real_torchscript(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    constant = torch.randn(4)
+    torch.jit.save(torch.jit.trace(lambda x: x + constant, torch.ones(4)), str(path))
+    checkpoint = open_checkpoint(path)
+    assert [entry.name for entry in checkpoint.entries] == ["constants[0]"]
+    assert values(checkpoint, "constants[0]") == constant.tolist()
+    checkpoint.close()
+    # Parameters of a frozen module become constants.
+    model = Scripted().eval()
+    torch.jit.save(torch.jit.freeze(torch.jit.script(model)), path)
+    checkpoint = open_checkpoint(path)
+    found = [values(checkpoint, entry.name) for entry in checkpoint.entries]
+    for parameter in model.parameters():
+        assert parameter.tolist() in found
+    checkpoint.close()
+
+
 def test_torch_export_of_2_1_to_2_5(tmp_path: Path) -> None:
     path = tmp_path / "old.pt2"
     with zipfile.ZipFile(path, "w") as archive:
