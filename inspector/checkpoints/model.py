@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
 from inspector.checkpoints.dtypes import ITEMSIZE
@@ -28,11 +29,23 @@ Kind = Literal[
 #: The dtype of a tensor that the file does not describe.
 UNKNOWN: Final = "?"
 
+#: The details of a tensor of which there is nothing further to say.
+NO_DETAILS: Final[Mapping[str, str]] = MappingProxyType({})
+
 Severity = Literal["note", "warning", "danger"]
 
 #: A step on the way from the root of a file to a value in it: a dictionary key or attribute name
 #: (str), or an integer key or list position (int).
 PathPart = str | int
+
+
+def _setters(cls: type) -> tuple[Callable[[object, object], None], ...]:
+    """What sets the fields of a new instance of a frozen, slotted dataclass, by their order.
+
+    The ``__init__`` of such a class calls ``object.__setattr__`` for each field, which takes
+    more than twice as long. There are as many entries and storages as there are tensors.
+    """
+    return tuple(getattr(cls, each.name).__set__ for each in fields(cls))
 
 
 class ByteSource(Protocol):
@@ -58,7 +71,7 @@ class ByteSource(Protocol):
         """Give back the file. Later reads raise `CheckpointError`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Storage:
     """A run of bytes in a source; several entries may share one (compared by identity).
 
@@ -74,10 +87,29 @@ class Storage:
     offset: int
     nbytes: int
     key: str
-    byteorder: Literal["little", "big"] = "little"
+    byteorder: Literal["little", "big"]
+
+    # By hand, since it is quicker: see `_setters`.
+    def __init__(
+        self,
+        source: ByteSource,
+        offset: int,
+        nbytes: int,
+        key: str,
+        byteorder: Literal["little", "big"] = "little",
+    ) -> None:
+        set_source, set_offset, set_nbytes, set_key, set_byteorder = _SET_STORAGE
+        set_source(self, source)
+        set_offset(self, offset)
+        set_nbytes(self, nbytes)
+        set_key(self, key)
+        set_byteorder(self, byteorder)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_SET_STORAGE: Final = _setters(Storage)
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class TensorEntry:
     """One tensor by name, without its data.
 
@@ -112,15 +144,67 @@ class TensorEntry:
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     storage: Storage | None
-    storage_offset: int = 0
-    device: str = "cpu"
-    kind: Kind = "dense"
-    requires_grad: bool = False
-    is_conj: bool = False
-    is_neg: bool = False
-    components: tuple[TensorEntry, ...] = ()
-    details: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
+    storage_offset: int
+    device: str
+    kind: Kind
+    requires_grad: bool
+    is_conj: bool
+    is_neg: bool
+    components: tuple[TensorEntry, ...]
+    details: Mapping[str, str]
+    problem: str
+
+    # By hand, since it is quicker: see `_setters`.
+    def __init__(
+        self,
+        name: str,
+        path: tuple[PathPart, ...],
+        dtype: str,
+        shape: tuple[int, ...],
+        stride: tuple[int, ...],
+        storage: Storage | None,
+        storage_offset: int = 0,
+        device: str = "cpu",
+        kind: Kind = "dense",
+        requires_grad: bool = False,
+        is_conj: bool = False,
+        is_neg: bool = False,
+        components: tuple[TensorEntry, ...] = (),
+        details: Mapping[str, str] = NO_DETAILS,
+        problem: str = "",
+    ) -> None:
+        (
+            set_name,
+            set_path,
+            set_dtype,
+            set_shape,
+            set_stride,
+            set_storage,
+            set_storage_offset,
+            set_device,
+            set_kind,
+            set_requires_grad,
+            set_is_conj,
+            set_is_neg,
+            set_components,
+            set_details,
+            set_problem,
+        ) = _SET_ENTRY
+        set_name(self, name)
+        set_path(self, path)
+        set_dtype(self, dtype)
+        set_shape(self, shape)
+        set_stride(self, stride)
+        set_storage(self, storage)
+        set_storage_offset(self, storage_offset)
+        set_device(self, device)
+        set_kind(self, kind)
+        set_requires_grad(self, requires_grad)
+        set_is_conj(self, is_conj)
+        set_is_neg(self, is_neg)
+        set_components(self, components)
+        set_details(self, details)
+        set_problem(self, problem)
 
     @property
     def numel(self) -> int:
@@ -148,6 +232,9 @@ class TensorEntry:
         if self.itemsize:
             return self.numel * self.itemsize
         return block_bytes(self.dtype, self.numel) or 0
+
+
+_SET_ENTRY: Final = _setters(TensorEntry)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
