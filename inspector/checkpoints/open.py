@@ -144,4 +144,15 @@ def _collection_paused() -> Iterator[None]:
             with _pause_lock:
                 _paused -= 1
                 if not _paused:
+                    _let_grow_old()
                     gc.enable()
+
+
+def _let_grow_old() -> None:
+    """Count the new objects among the old ones, as they would be after some collections.
+
+    Else the collector looks at all of them at once, on the next occasion.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
