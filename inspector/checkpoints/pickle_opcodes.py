@@ -72,7 +72,7 @@ class Machine(PickleWindow):
         What its user makes of references, and of objects that were given a state.
     """
 
-    __slots__ = ("globals", "hooks", "memo", "outer", "stack")
+    __slots__ = ("globals", "hooks", "memo", "outer", "saved", "stack")
 
     def __init__(self, source: bytes | ByteSource, start: int, hooks: Hooks) -> None:
         super().__init__(source, start)
@@ -86,6 +86,8 @@ class Machine(PickleWindow):
         self.outer: list[list[object]] = []
         self.memo: list[object] = []
         self.globals: dict[tuple[str, str], GlobalNode] = {}
+        #: Opcodes that were interpreted along with others, in one step.
+        self.saved = 0
 
     def number(self, width: int, *, signed: bool = False) -> int:
         return int.from_bytes(self.take(width), "little", signed=signed)

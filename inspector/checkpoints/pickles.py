@@ -26,6 +26,13 @@ _u32 = struct.Struct("<I").unpack_from
 _i32 = struct.Struct("<i").unpack_from
 _f64 = struct.Struct(">d").unpack_from
 
+#: What follows the NEWFALSE in torch's tensors, which is their ``requires_grad``: BINGET gives
+#: OrderedDict, EMPTY_TUPLE and REDUCE make one for hooks, TUPLE the arguments, REDUCE the tensor;
+#: each of the three is stored by LONG_BINPUT.
+_END = struct.Struct("<BB3xIHIHI")
+_END_OPCODES = (0x68, 0x7274, 0x7252)
+_END_SAVED = 8
+
 
 class Pickle:
     """What one pickle holds.
@@ -165,12 +172,14 @@ def interpret_within(machine: Machine, name: str) -> Pickle:
     The machine goes on behind it. Nothing of the outer pickle can be reached by the inner one.
     """
     outer = machine.stack, machine.outer, machine.memo, machine.globals, machine.hooks
+    saved = machine.saved
     machine.renew()
     machine.hooks = Hooks()
     try:
         return _run(machine, name, None)
     finally:
         machine.stack, machine.outer, machine.memo, machine.globals, machine.hooks = outer
+        machine.saved = saved
 
 
 def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickle:
@@ -192,7 +201,7 @@ def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickl
     if machine.outer or len(machine.stack) != 1:
         _fail(machine, name, IndexError())
     size = machine.before + machine.pos - before
-    return Pickle(machine, opcodes + last + 1, size, protocol)
+    return Pickle(machine, opcodes + last + 1 + machine.saved, size, protocol)
 
 
 def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
@@ -236,17 +245,17 @@ def _interpret_round(machine: Machine) -> int:
             if op == 0x72 and _u32(data, pos)[0] == len(memo):  # LONG_BINPUT
                 memo.append(stack[-1])
                 pos += 4
-            elif op == 0x4B:  # BININT1
-                stack.append(data[pos])
-                pos += 1
             elif op == 0x68:  # BINGET
                 value = memo[data[pos]]
                 if value is MISSING:
                     raise IndexError
                 stack.append(value)
                 pos += 1
+            elif op == 0x4B:  # BININT1
+                stack.append(data[pos])
+                pos += 1
             elif op == 0x58 and (end := pos + 4 + _u32(data, pos)[0]) <= limit:  # BINUNICODE
-                stack.append(str(data[pos + 4 : end], "utf-8", "surrogatepass"))
+                stack.append(data[pos + 4 : end].decode("utf-8", "surrogatepass"))
                 pos = end
             elif op == 0x28:  # MARK
                 outer.append(stack)
@@ -261,17 +270,41 @@ def _interpret_round(machine: Machine) -> int:
             elif op == 0x86:  # TUPLE2
                 second = stack.pop()
                 stack.append((stack.pop(), second))
-            elif op == 0x94:  # MEMOIZE
-                memo.append(stack[-1])
-            elif op == 0x8C and (end := pos + 1 + data[pos]) <= limit:  # SHORT_BINUNICODE
-                stack.append(str(data[pos + 1 : end], "utf-8", "surrogatepass"))
-                pos = end
+            elif op == 0x85:  # TUPLE1
+                stack.append((stack.pop(),))
             elif op == 0x29:  # EMPTY_TUPLE
                 stack.append(())
             elif op == 0x51:  # BINPERSID
                 stack.append(reference(stack.pop()))
             elif op == 0x89:  # NEWFALSE
                 stack.append(False)
+                if pos + _END.size <= limit and data[pos + 2 : pos + 5] == b")Rr":
+                    # Nine opcodes at once, if they are what ends each of torch's tensors.
+                    get, index, first, tuple_put, second, call_put, third = _END.unpack_from(
+                        data, pos
+                    )
+                    count = len(memo)
+                    if (get, tuple_put, call_put) == _END_OPCODES and (
+                        (first, second, third) == (count, count + 1, count + 2)
+                        and index < count
+                        and (value := memo[index]) is not MISSING
+                        and outer
+                        and outer[-1]
+                    ):
+                        hooks = ObjectNode(value, ())
+                        stack.append(hooks)
+                        made = tuple(stack)
+                        stack = outer.pop()
+                        called = ObjectNode(stack.pop(), made)
+                        stack.append(called)
+                        memo += (hooks, made, called)
+                        pos += _END.size
+                        machine.saved += _END_SAVED
+            elif op == 0x94:  # MEMOIZE
+                memo.append(stack[-1])
+            elif op == 0x8C and (end := pos + 1 + data[pos]) <= limit:  # SHORT_BINUNICODE
+                stack.append(data[pos + 1 : end].decode("utf-8", "surrogatepass"))
+                pos = end
             elif op == 0x6A:  # LONG_BINGET
                 value = memo[_u32(data, pos)[0]]
                 if value is MISSING:
@@ -287,8 +320,6 @@ def _interpret_round(machine: Machine) -> int:
             elif op == 0x47:  # BINFLOAT
                 stack.append(_f64(data, pos)[0])
                 pos += 8
-            elif op == 0x85:  # TUPLE1
-                stack.append((stack.pop(),))
             elif op == 0x4E:  # NONE
                 stack.append(None)
             elif op == 0x2E:  # STOP

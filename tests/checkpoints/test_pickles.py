@@ -315,3 +315,62 @@ def test_any_opcodes_give_a_value_or_the_one_error(program: list[tuple[bytes, by
         interpret(b"((NK\x01]}" + b"".join(code + rest for code, rest in program) + b".")
     except CheckpointError:
         return
+
+
+def _outline(data: bytes) -> object:
+    """All that a pickle comes to, by values; or the sentence of its error."""
+    try:
+        found = interpret(data)
+    except CheckpointError as error:
+        return error.message
+
+    def plain(value: object, depth: int = 0) -> object:
+        kind = type(value).__name__
+        if depth > 20:
+            return kind
+        if isinstance(value, list | tuple):
+            return kind, [plain(item, depth + 1) for item in value]
+        if isinstance(value, ObjectNode):
+            inside = (value.kwargs, value.states, value.pairs, value.elements)
+            return kind, plain((value.callee, value.args, *inside), depth + 1)
+        slots = getattr(value, "__slots__", None)
+        if slots is None:
+            return kind, repr(value)
+        # where something was found first is no part of what it is
+        names = [name for name in slots if name != "offset"]
+        return kind, [plain(getattr(value, name), depth + 1) for name in names]
+
+    return plain(found.value)
+
+
+#: ``f(7, False, g())`` as torch's pickler ends a tensor, and then all three again from the memo.
+_TWO_CLASSES = b"\x80\x02cm\nf\nr\0\0\0\x000cm\ng\nr\x01\0\0\x000"
+_CALL_BEFORE = _TWO_CLASSES + b"(h\0(K\x07\x89"
+_CALL = b"h\x01)Rr\x02\0\0\0tr\x03\0\0\0Rr\x04\0\0\0"
+_CALL_AFTER = b"h\x02h\x03h\x04t."
+
+
+@given(st.integers(0, len(_CALL) - 1), st.binary(min_size=1, max_size=1), st.booleans())
+def test_the_end_of_a_tensor_means_in_one_step_what_it_means_in_nine(
+    at: int, changed: bytes, whole: bool
+) -> None:
+    call = _CALL if whole else _CALL[:at] + changed + _CALL[at + 1 :]
+    # FRAME changes nothing, but stands in the way of the one step
+    stepwise = _CALL_BEFORE + b"\x95" + bytes(8) + call + _CALL_AFTER
+    assert _outline(_CALL_BEFORE + call + _CALL_AFTER) == _outline(stepwise)
+
+
+@pytest.mark.parametrize("before", [b"\x89", b"(\x89", b"cm\nf\n\x89", b"(cm\nf\n(\x89"])
+@pytest.mark.parametrize("end", range(len(_CALL) + 1))
+def test_the_end_of_a_tensor_alone_or_cut_fails_as_it_does_in_nine_steps(
+    before: bytes, end: int
+) -> None:
+    before = _TWO_CLASSES + before
+    stepwise = before + b"\x95" + bytes(8) + _CALL[:end] + b"."
+    assert _outline(before + _CALL[:end] + b".") == _outline(stepwise)
+
+
+def test_each_opcode_of_the_end_of_a_tensor_counts() -> None:
+    data = _CALL_BEFORE + _CALL + _CALL_AFTER
+    assert _outline(data) != _outline(data[:-2] + b".")
+    assert interpret(data).opcodes == sum(1 for _ in pickletools.genops(data))
