@@ -13,7 +13,7 @@ from typing import Final
 from inspector.checkpoints.describe import describe, integer_text
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.geometry import integers, strided_problem
-from inspector.checkpoints.model import Kind, PathPart, Storage, TensorEntry
+from inspector.checkpoints.model import NO_DETAILS, Kind, PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text, join_name
 from inspector.checkpoints.pickle_nodes import (
     FarBytes,
@@ -43,6 +43,7 @@ _MAX_NAME: Final = 10_000
 _MAX_MISMATCHED: Final = 100
 
 _DAMAGED = "Its description in the file is damaged."
+_NO_REFERENCE = "Its storage is not described as torch does."
 
 Path = tuple[PathPart, ...]
 Args = tuple[object, ...]
@@ -89,8 +90,6 @@ class Rebuilder:
 
     Attributes
     ----------
-    claimed
-        Bytes that each storage has by the pickle's own word, by its key.
     mismatched
         Keys of the storages that have fewer bytes than the pickle claims.
     """
@@ -100,9 +99,14 @@ class Rebuilder:
         self._open_nested: Final = open_nested
         self._nested: Final[dict[int, Nested]] = {}
         self._dtypes: Final[dict[int, str]] = {}
-        self._storages: Final[dict[str, tuple[Storage | None, str]]] = {}
-        self.claimed: Final[dict[str, int]] = {}
+        #: Each storage by its key, why it can't be read, and its bytes by the pickle's own word.
+        self._storages: Final[dict[str, tuple[Storage | None, str, int]]] = {}
         self.mismatched: Final[dict[str, str]] = {}
+
+    @property
+    def claimed(self) -> dict[str, int]:
+        """Bytes that each storage has by the pickle's own word, by its key."""
+        return {key: claimed for key, (_, _, claimed) in self._storages.items()}
 
     def tensor(
         self, build: Builder, node: ObjectNode, name: str, path: Path, depth: int = 0
@@ -159,44 +163,57 @@ class Rebuilder:
 
     def _reference(self, node: object) -> _Reference:
         """What ``("storage", class, key, location, count)`` refers to."""
-        nested = self.nested(node)
-        if nested is not None:
-            if nested.rebuilder is None:
-                raise _DamagedError(nested.problem)
-            return nested.rebuilder._reference(nested.value)
-        pid = node.pid if type(node) is PersistentNode else None
+        if type(node) is not PersistentNode:
+            return self._nested_reference(node)
+        pid = node.pid
         if type(pid) is not tuple or len(pid) < 5 or type(pid[2]) is not str:
-            raise _DamagedError("Its storage is not described as torch does.")
+            raise _DamagedError(_NO_REFERENCE)
         kind, key, device, count = pid[1], pid[2], pid[3], pid[4]
         # By identity: a class is one node, and there are few; nothing of the file is hashed.
-        dtype = self._dtypes.get(id(kind)) or storage_dtype(kind)
-        self._dtypes[id(kind)] = dtype
+        dtype = self._dtypes.get(id(kind))
+        if not dtype:
+            dtype = self._dtypes[id(kind)] = storage_dtype(kind)
         if not dtype:
             raise _DamagedError(f"The kind of its storage is not known: {describe(kind)}.")
-        if key not in self._storages:
-            self._storages[key] = self._storage(key, kind, dtype, count)
-        storage, problem = self._storages[key]
+        known = self._storages.get(key)
+        if known is None:
+            known = self._storages[key] = self._storage(key, kind, dtype, count)
+        storage, problem, _ = known
         return storage, dtype, device if type(device) is str else "?", problem
+
+    def _nested_reference(self, node: object) -> _Reference:
+        """The same for a storage that is in a pickle or archive of its own."""
+        nested = self.nested(node)
+        if nested is None:
+            raise _DamagedError(_NO_REFERENCE)
+        if nested.rebuilder is None:
+            raise _DamagedError(nested.problem)
+        return nested.rebuilder._reference(nested.value)
 
     def _storage(
         self, key: str, kind: object, dtype: str, count: object
-    ) -> tuple[Storage | None, str]:
+    ) -> tuple[Storage | None, str, int]:
         claimed = count if type(count) is int else -1
         claimed *= 1 if is_untyped(kind) else ITEMSIZE[dtype]
-        self.claimed[key] = claimed
         found = self._find(key)
         if found is None:
-            return None, "The file has no storage for it."
+            return None, "The file has no storage for it.", claimed
         if isinstance(found, str):
-            return None, f"Its storage {display_text(key, 100)} {found}."
+            return None, f"Its storage {display_text(key, 100)} {found}.", claimed
         if claimed > found.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
             self.mismatched[key] = f"it has {found.nbytes:,} of {integer_text(claimed)} bytes"
-        return found, ""
+        return found, "", claimed
 
-    def _strided(
-        self, args: Args, name: str, path: Path, dtype: str = "", meta_at: int = 6
+    def strided(
+        self,
+        args: Args,
+        name: str,
+        path: Path,
+        depth: int,
+        dtype: str = "",
+        meta_at: int = 6,
     ) -> TensorEntry:
-        """The tensor that all of torch's strided formats describe alike."""
+        """The tensor that all of torch's strided formats describe alike: a `Builder`."""
         if len(args) < 4:
             raise _DamagedError(_DAMAGED)
         storage, own_dtype, device, problem = self._reference(args[0])
@@ -224,7 +241,9 @@ class Rebuilder:
             len(args) > 4 and args[4] is True,
             conj,
             neg,
-            problem=problem,
+            (),
+            NO_DETAILS,
+            problem,
         )
 
     def _inner(self, node: object, name: str, path: Path, depth: int) -> TensorEntry:
@@ -250,15 +269,11 @@ class _DamagedError(Exception):
 Builder = Callable[[Rebuilder, Args, str, Path, int], TensorEntry]
 
 
-def _tensor_v2(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
-    return r._strided(args, name, path)
-
-
-def _tensor_v3(r: Rebuilder, args: Args, name: str, path: Path, _: int) -> TensorEntry:
+def _tensor_v3(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
     dtype = torch_dtype(args[6]) if len(args) > 6 else ""
     if not dtype:
         raise _DamagedError("Its dtype is not known.")
-    return r._strided(args, name, path, dtype, meta_at=7)
+    return r.strided(args, name, path, depth, dtype, meta_at=7)
 
 
 def _parameter(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
@@ -310,7 +325,7 @@ def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tens
 def _quantized(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
     if len(args) < 6 or type(args[4]) is not tuple or len(args[4]) < 3:
         raise _DamagedError(_DAMAGED)
-    entry = r._strided((*args[:4], args[5]), name, path)
+    entry = r.strided((*args[:4], args[5]), name, path, depth)
     scheme, *numbers = args[4]
     word = scheme.name if type(scheme) is GlobalNode else describe(scheme)
     details = {"scheme": word}
@@ -461,8 +476,6 @@ def _first_problem(components: Sequence[TensorEntry]) -> str:
 
 def saved_attributes(node: ObjectNode, build: Builder) -> list[object]:
     """The states with the Python attributes that a tensor was saved with."""
-    if build is _tensor_v2:
-        return []
     found: list[object] = []
     for _ in range(_MAX_NESTING):
         callee, args = node.callee, node.args
@@ -476,6 +489,11 @@ def saved_attributes(node: ObjectNode, build: Builder) -> list[object]:
             break
         node = args[0]
     return found
+
+
+def has_attributes(build: Builder) -> bool:
+    """Whether a tensor of this kind may have been saved with Python attributes."""
+    return build is not Rebuilder.strided
 
 
 def builder(node: ObjectNode) -> Builder | None:
@@ -518,8 +536,8 @@ _SPARSE_KINDS: Final[dict[str, Kind]] = {
 }
 
 _BUILDERS: Final[dict[str, Builder]] = {
-    "torch._utils._rebuild_tensor": _tensor_v2,
-    "torch._utils._rebuild_tensor_v2": _tensor_v2,
+    "torch._utils._rebuild_tensor": Rebuilder.strided,
+    "torch._utils._rebuild_tensor_v2": Rebuilder.strided,
     "torch._utils._rebuild_tensor_v3": _tensor_v3,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,

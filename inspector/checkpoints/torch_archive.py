@@ -194,19 +194,21 @@ class TorchArchive:
     def rebuilder(self, folder: str) -> Rebuilder:
         """What makes tensors of the storages in a folder of the archive."""
 
-        def find(key: str) -> Storage | str | None:
-            return self.storage(f"{folder}/{key}", key)
-
-        return Rebuilder(find)
+        prefix = f"{self.root}{folder}/"
+        return Rebuilder(lambda key: self._storage(prefix + key, key))
 
     def storage(self, name: str, key: str) -> Storage | str | None:
         """A member as a storage; a text says why it can not be read, None that it is not there."""
-        member = self.directory.members.get(self.root + name)
+        return self._storage(self.root + name, key)
+
+    def _storage(self, full_name: str, key: str) -> Storage | str | None:
+        member = self.directory.members.get(full_name)
         if member is None:
             return self._missing or None
         if member.problem:
             return member.problem
-        return Storage(self.source(member), 0, member.size, key, self._byteorder)
+        source = MemberSource(self.directory, member)
+        return Storage(source, 0, member.size, key, self._byteorder)
 
     def source(self, member: ZipMember) -> ByteSource:
         """The content of a member."""

@@ -32,6 +32,7 @@ from inspector.checkpoints.rebuild import (
     Path,
     Rebuilder,
     builder,
+    has_attributes,
     saved_attributes,
 )
 
@@ -242,7 +243,7 @@ class Walk:
         name = self._names.unique(name)
         entry = frame.rebuilder.tensor(build, node, name, path)
         self._add(number, entry)
-        if entry.kind == "nested":
+        if entry.kind == "nested" or not has_attributes(build):
             return
         for state in saved_attributes(node, build):
             if self._may_list(id(state)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from inspector.checkpoints.binary import unpack
@@ -307,7 +308,7 @@ def zip64_sizes(extra: bytes, *values: int) -> tuple[int, ...]:
 
 def _bound(members: list[ZipMember], end: int) -> None:
     """Find out where each member has to end, and which ones can not be where they claim."""
-    ordered = sorted(members, key=lambda member: member.header)
+    ordered = sorted(members, key=attrgetter("header"))
     for member, following in pairwise(ordered):
         member.limit = following.header
     if ordered:
