@@ -48,10 +48,10 @@ def change_of(path: Path, before: FileMark) -> str:
         return f"can not be reached any more: {reason}"
     if now == before:
         return ""
-    if now.size < before.size:
-        return f"was cut from {before.size:,} to {now.size:,} bytes"
     if (now.device, now.inode) != (before.device, before.inode):
         return "was replaced by another file"
+    if now.size < before.size:
+        return f"was cut from {before.size:,} to {now.size:,} bytes"
     if now.size > before.size:
         return f"has grown from {before.size:,} to {now.size:,} bytes"
     return "was written to"

@@ -37,7 +37,7 @@ from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 
 _REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
-    ("largest magnitude", "Max |value|"),
+    ("largest magnitude", "Max |x|"),
     ("mean", "Mean"),
     ("minimum", "Minimum"),
     ("maximum", "Maximum"),

@@ -56,6 +56,13 @@ def _replace(path: Path) -> None:
     other.replace(path)
 
 
+def _replace_by_a_smaller_one(path: Path) -> None:
+    other = path.with_suffix(".tmp")
+    torch.save({"b": torch.zeros(2)}, other)
+    assert other.stat().st_size < path.stat().st_size
+    other.replace(path)
+
+
 def _delete(path: Path) -> None:
     path.unlink()
 
@@ -74,6 +81,7 @@ def opened(qtbot: QtBot, window: MainWindow, path: Path) -> None:
         (_overwrite, "was written to"),
         (_grow, "has grown from"),
         (_replace, "was replaced by another file"),
+        (_replace_by_a_smaller_one, "was replaced by another file"),
         (_delete, "was deleted or moved"),
     ],
 )
