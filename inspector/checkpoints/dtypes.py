@@ -48,3 +48,21 @@ ITEMSIZE: Final[dict[str, int]] = {
     "bits16": 2,
     **dict.fromkeys(_SUB_BYTE, 1),
 }
+
+#: How the module `struct` reads one element, of the types that it knows; complex ones as two.
+STRUCT_CODES: Final[dict[str, str]] = {
+    "bool": "?",
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "uint8": "B",
+    "uint16": "H",
+    "uint32": "I",
+    "uint64": "Q",
+    "float16": "e",
+    "float32": "f",
+    "float64": "d",
+    "complex64": "ff",
+    "complex128": "dd",
+}

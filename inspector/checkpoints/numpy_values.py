@@ -6,7 +6,7 @@ import struct
 from typing import Final, Literal
 
 from inspector.checkpoints.describe import describe, type_name
-from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.dtypes import ITEMSIZE, STRUCT_CODES
 from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
 from inspector.checkpoints.model import PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
@@ -20,24 +20,6 @@ _PLACES = ("numpy.core", "numpy._core")
 _SCALARS: Final = frozenset(f"{place}.multiarray.scalar" for place in _PLACES)
 _RECONSTRUCTED: Final = frozenset(f"{place}.multiarray._reconstruct" for place in _PLACES)
 _FROM_BUFFER: Final = frozenset(f"{place}.numeric._frombuffer" for place in _PLACES)
-
-_FORMATS: Final = {
-    "bool": "?",
-    "int8": "b",
-    "int16": "h",
-    "int32": "i",
-    "int64": "q",
-    "uint8": "B",
-    "uint16": "H",
-    "uint32": "I",
-    "uint64": "Q",
-    "float16": "e",
-    "float32": "f",
-    "float64": "d",
-    "complex64": "ff",
-    "complex128": "dd",
-}
-
 
 #: Bytes of a scalar, at most: a text of NumPy's may be long, but is not shown in full.
 _MAX_SCALAR: Final = 4096
@@ -156,9 +138,9 @@ class NumpyReader:
         raw = self.content(args[1])
         if type(raw) is not bytes or len(raw) > _MAX_SCALAR:
             return None
-        if dtype not in _FORMATS:
+        if dtype not in STRUCT_CODES:
             return f"numpy.{display_text(word, 40)}", describe(_text_of(word, raw))
-        layout = struct.Struct((">" if big else "<") + _FORMATS[dtype])
+        layout = struct.Struct((">" if big else "<") + STRUCT_CODES[dtype])
         if layout.size != len(raw):
             return None
         numbers = layout.unpack(raw)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inspector.checkpoints.describe import describe
+from inspector.checkpoints.dtypes import STRUCT_CODES
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.hdf5.headers import (
     ATTRIBUTE,
@@ -34,22 +35,6 @@ _MAX_TEXT: Final = 1 << 16
 
 #: Attributes of one object, at most.
 _MAX_ATTRIBUTES: Final = 20_000
-
-_FORMATS: Final = {
-    "int8": "b",
-    "int16": "h",
-    "int32": "i",
-    "int64": "q",
-    "uint8": "B",
-    "uint16": "H",
-    "uint32": "I",
-    "uint64": "Q",
-    "float16": "e",
-    "float32": "f",
-    "float64": "d",
-    "complex64": "ff",
-    "complex128": "dd",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +171,9 @@ def _element(datatype: Datatype, raw: bytes, heap: GlobalHeap, cursor: Cursor) -
         return f"(an array of {list(datatype.dims)} {part.dtype})"
     if datatype.dtype == "bool":
         return raw != b"\0"
-    if datatype.dtype not in _FORMATS:
+    if datatype.dtype not in STRUCT_CODES:
         return f"0x{raw.hex()}"
-    numbers = struct.unpack((">" if datatype.big else "<") + _FORMATS[datatype.dtype], raw)
+    numbers = struct.unpack((">" if datatype.big else "<") + STRUCT_CODES[datatype.dtype], raw)
     if len(numbers) == 2:
         return complex(*numbers)
     return datatype.names.get(numbers[0], numbers[0])
