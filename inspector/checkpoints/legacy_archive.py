@@ -107,6 +107,8 @@ class LegacyArchive:
             self._warn(f"The format's version is {describe(protocol)} instead of {_PROTOCOL}.")
         self.system: Final = describe_machine(stream.next("The description of the machine").value)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
+        if self.main.oddity:
+            self._warn(self.main.oddity)
         self._find_storages(stream)
         self.globals: Final = stream.globals
 
