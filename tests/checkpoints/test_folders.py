@@ -7,11 +7,14 @@ import json
 import math
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import distributed_writer
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
@@ -398,6 +401,33 @@ def test_chunks_that_are_shared_a_million_times(tmp_path: Path) -> None:
     ]
     write_metadata(folder, Metadata({str(n): other for n, other in enumerate(others)}))
     assert "more chunks than the file" in open_checkpoint(folder).entries[-1].problem
+
+
+def test_what_several_processes_save_together(tmp_path: Path) -> None:
+    """By torch's own writers in processes of their own, sharded by DTensor."""
+    script = Path(distributed_writer.__file__)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, script, str(rank), "2", tmp_path / "store", tmp_path / "saved"]
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    whole = distributed_writer.whole_state()
+    theirs = {name: torch.empty_like(tensor) for name, tensor in whole.items()}
+    with warnings.catch_warnings(action="ignore"):
+        dcp.load(theirs, checkpoint_id=tmp_path / "saved/torch", no_dist=True)
+    for folder in ("torch", "hugging-face"):
+        checkpoint = open_checkpoint(tmp_path / "saved" / folder)
+        for name, tensor in whole.items():
+            assert bits(checkpoint, name) == torch_bits(tensor) == torch_bits(theirs[name])
+    own = open_checkpoint(tmp_path / "saved/torch")
+    assert {"only0", "only1"} < {entry.name for entry in own.entries}
+    assert bits(own, "only1") == torch_bits(torch.ones(2))
+    assert [(value.name, value.text) for value in own.values] == [("epoch", "7")]
+    # Both in one folder: each goes by the name of its own.
+    names = {entry.name for entry in open_checkpoint(tmp_path / "saved").entries}
+    assert {"torch: rows", "hugging-face: rows"} <= names
 
 
 @pytest.mark.parametrize("distributed", [False, True])
