@@ -352,6 +352,9 @@ def _interpret_round(machine: Machine) -> int:
             elif op == 0x47:  # BINFLOAT
                 stack.append(_f64(data, pos)[0])
                 pos += 8
+            elif op == 0x71 and data[pos] == len(memo):  # BINPUT
+                memo.append(stack[-1])
+                pos += 1
             elif op == 0x4E:  # NONE
                 stack.append(None)
             elif op == 0x2E:  # STOP
