@@ -76,28 +76,43 @@ class Moments:
         Elements in a block, at most.
     """
 
-    __slots__ = ("_buffer", "_centre", "_squares", "_sum", "count")
+    __slots__ = ("_buffer", "_centre", "_magnitudes", "_squares", "_sum", "count")
 
     def __init__(self, most: int) -> None:
         self.count = 0
         self._sum = 0
+        self._magnitudes = 0
         self._squares = 0
         self._centre = 0.0
         self._buffer = np.empty(most, dtype=np.float64)
 
-    def _add(self, count: int, centre: float | int, s1: float | int, s2: float, power: int) -> None:
-        """Merge a block that was summed about `centre` after a division by ``2**power``."""
+    def _add(
+        self,
+        count: int,
+        centre: float | int,
+        s1: float | int,
+        s2: float,
+        power: int,
+        magnitudes: float | int | None,
+    ) -> None:
+        """Merge a block that was summed about `centre` after a division by ``2**power``.
+
+        ``magnitudes`` is the sum of those; None where all numbers have one sign.
+        """
         c = _fixed(centre, _UNIT)
         first = _fixed(s1, _UNIT)
         squares = _fixed(s2, 2 * _UNIT) + 2 * c * first + count * c * c
         self.count += count
-        self._sum += _scaled(count * c + first, power)
+        total = count * c + first
+        self._sum += _scaled(total, power)
+        added = abs(total) if magnitudes is None else _fixed(magnitudes, _UNIT)
+        self._magnitudes += _scaled(added, power)
         self._squares += _scaled(squares, 2 * power)
 
     def add_floats(self, block: Array, low: float, high: float) -> None:
         """Add finite float32 or float64 values, of which the smallest and largest are known."""
         if low == high:
-            self._add(block.size, low, 0.0, 0.0, 0)
+            self._add(block.size, low, 0.0, 0.0, 0, None)
             return
         largest = max(-low, high)
         power = 0 if _TINY <= largest <= _HUGE else math.frexp(largest)[1]
@@ -113,7 +128,8 @@ class Moments:
             # It would cost digits of the deviation.
             centre += s1 / block.size
             s1, s2 = self._about(centre, values)
-        self._add(block.size, centre, s1, s2, power)
+        magnitudes = self._sum_of_magnitudes(values) if low < 0 < high else None
+        self._add(block.size, centre, s1, s2, power, magnitudes)
         if centre or power:
             mean = centre + s1 / block.size
             # About 0 nothing has to be subtracted, and most weights have a mean near it.
@@ -131,6 +147,18 @@ class Moments:
                 np.subtract(deviations, centre, out=deviations)
         return float(np.add.reduce(deviations)), _sum_of_squares(deviations)
 
+    def _sum_of_magnitudes(self, values: Array) -> float:
+        magnitudes = self._buffer[: values.size]
+        np.copyto(magnitudes, values)
+        np.abs(magnitudes, out=magnitudes)
+        return float(np.add.reduce(magnitudes))
+
+    def add_magnitudes(self, magnitudes: NDArray[np.float64], high: float) -> None:
+        """Add to the sum of the magnitudes alone; ``high`` is the largest."""
+        power = math.frexp(high)[1] if high > _HUGE else 0
+        total = np.add.reduce(np.ldexp(magnitudes, -power) if power else magnitudes)
+        self._magnitudes += _scaled(_fixed(float(total), _UNIT), power)
+
     def add_integers(self, block: Array, low: int, high: int) -> None:
         """Add 32-bit or 64-bit integers, of which the smallest and largest are known."""
         total, count = _integer_sum(block, low, high), block.size
@@ -146,12 +174,24 @@ class Moments:
         else:
             np.copyto(deviations, block)
             np.subtract(deviations, float(centre), out=deviations)
-        self._add(count, centre, total - count * centre, _sum_of_squares(deviations), 0)
+        squares = _sum_of_squares(deviations)
+        magnitudes = None
+        if low < 0 < high:
+            magnitudes = 2 * _integer_sum(np.maximum(block, 0), 0, high) - total
+        self._add(count, centre, total - count * centre, squares, 0, magnitudes)
 
     @property
     def mean(self) -> float:
         """The mean; there must be a count."""
         return self._sum / (self.count << _UNIT)
+
+    @property
+    def l1_norm(self) -> float:
+        """The sum of the magnitudes; inf beyond float64."""
+        try:
+            return self._magnitudes / (1 << _UNIT)
+        except OverflowError:
+            return math.inf
 
     @property
     def squared_deviations(self) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks, index_of
+from inspector.analysis.distinct import Distinct, Occurrences, distinct_of
 from inspector.analysis.moments import Moments, root
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
 from inspector.values.arrays import Array, ArraySource
@@ -43,9 +44,13 @@ class Statistics:
         The index in the tensor (one int an axis) of the first of them in C order.
     mean, std
         Of the finite values; `std` is the population's (ddof = 0). None if nothing is finite.
-    l2_norm
-        The root of the sum of squares of the finite values; 0 if there are none, inf if it is
-        beyond float64.
+    l1_norm, l2_norm, max_norm
+        The sum of the magnitudes of the finite values, the root of the sum of their squares, and
+        the largest magnitude; 0 if there are none, inf if it is beyond float64. The last is an
+        int for integers and booleans.
+    distinct
+        The finite values and how often each occurs, smallest first; None where they are more than
+        `MOST` (16), or complex.
     exact
         Whether every element was looked at.
     """
@@ -63,7 +68,10 @@ class Statistics:
     maximum_at: tuple[int, ...] | None
     mean: float | complex | None
     std: float | None
+    l1_norm: float
     l2_norm: float
+    max_norm: Number
+    distinct: Occurrences | None
     exact: bool
 
 
@@ -124,12 +132,12 @@ def summarise_patterns(patterns: PatternCounts, region: Region) -> Statistics:
     values, counts = patterns.finite()
     finite = int(counts.sum())
     mean = std = low = high = None
+    number = float if patterns.dtype.category == "float" else int
     if finite:
         # A value has at most 16 digits, so a product with a count below 2**37 is exact, and
         # fsum rounds once.
         mean = math.fsum(values * counts) / finite
         std = math.sqrt(math.fsum(np.square(values - mean) * counts) / finite)
-        number = float if patterns.dtype.category == "float" else int
         low, high = number(values.min()), number(values.max())
     return Statistics(
         count=region.numel,
@@ -145,9 +153,17 @@ def summarise_patterns(patterns: PatternCounts, region: Region) -> Statistics:
         maximum_at=_place(region, patterns.maximum_at),
         mean=mean,
         std=std,
+        l1_norm=math.fsum(np.abs(values) * counts),
         l2_norm=math.sqrt(math.fsum(np.square(values) * counts)),
+        max_norm=_largest(low, high),
+        distinct=distinct_of(values, counts, number),
         exact=True,
     )
+
+
+def _largest(low: Number | None, high: Number | None) -> Number:
+    """The largest magnitude between two ends."""
+    return 0 if low is None or high is None else max(abs(low), abs(high))
 
 
 def _place(region: Region, offset: int | None) -> tuple[int, ...] | None:
@@ -164,6 +180,7 @@ class _Scan:
         self.low_at: int | None = None
         self.high_at: int | None = None
         self.moments: tuple[Moments, ...] = (Moments(most),)
+        self.distinct = Distinct()
         self._is_zero = np.empty(most, dtype=np.bool_)
 
     def add(self, offset: int, block: Array) -> None:
@@ -190,6 +207,14 @@ class _Scan:
         """The mean of what is finite."""
         return self.moments[0].mean
 
+    def occurrences(self) -> Occurrences | None:
+        """The distinct values of what is finite, where they are few."""
+        return self.distinct.result
+
+    def l1_norm(self) -> float:
+        """The sum of the magnitudes of what is finite."""
+        return self.moments[0].l1_norm
+
     def result(self, region: Region) -> Statistics:
         """The statistics; all blocks of the region have been added."""
         finite = self.moments[0].count
@@ -209,7 +234,10 @@ class _Scan:
             maximum_at=_place(region, self.high_at),
             mean=self.mean() if finite else None,
             std=root(sum(top for top, _ in variances), variances[0][1]) if finite else None,
+            l1_norm=self.l1_norm(),
             l2_norm=root(sum(top for top, _ in squares), squares[0][1]),
+            max_norm=_largest(self.low, self.high),
+            distinct=self.occurrences(),
             exact=True,
         )
 
@@ -228,6 +256,7 @@ class _FloatScan(_Scan):
             self.note_zeros(block)
         self.note_extremes(block, low, high, offset, kept)
         self.moments[0].add_floats(block, low, high)
+        self.distinct.add(block)
 
     def _drop(self, block: Array) -> NDArray[np.intp]:
         """Count what is not finite, and say where the rest is."""
@@ -245,12 +274,16 @@ class _IntegerScan(_Scan):
             self.note_zeros(block)
         self.note_extremes(block, low, high, offset, None)
         self.moments[0].add_integers(block, low, high)
+        self.distinct.add(block)
 
 
 class _ComplexScan(_Scan):
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self.moments = (Moments(most), Moments(most))
+        self._magnitudes = Moments(0)
+        #: Whether a magnitude is beyond float64, though both parts are finite.
+        self._is_beyond = False
 
     def add(self, offset: int, block: Array) -> None:
         kept: NDArray[np.intp] | None = None
@@ -267,9 +300,19 @@ class _ComplexScan(_Scan):
         magnitudes = np.abs(block.astype(np.complex128))
         low, high = float(magnitudes.min()), float(magnitudes.max())
         self.note_extremes(magnitudes, low, high, offset, kept)
+        if math.isfinite(high):
+            self._magnitudes.add_magnitudes(magnitudes, high)
+        else:
+            self._is_beyond = True
         for moments, part in zip(self.moments, (block.real, block.imag), strict=True):
             part = np.ascontiguousarray(part)
             moments.add_floats(part, float(part.min()), float(part.max()))
+
+    def occurrences(self) -> None:
+        return None
+
+    def l1_norm(self) -> float:
+        return math.inf if self._is_beyond else self._magnitudes.l1_norm
 
     def mean(self) -> complex:
         return complex(self.moments[0].mean, self.moments[1].mean)

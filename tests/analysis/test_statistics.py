@@ -55,6 +55,12 @@ def assert_moments(found: Statistics, values: list[float]) -> None:
     )
     assert found.std == pytest.approx(std, rel=BOUND, abs=0)
     assert found.l2_norm == pytest.approx(exact_root(square * len(values)), rel=BOUND, abs=0)
+    l1_norm = sum((abs(Fraction(value)) for value in values), Fraction())
+    if l1_norm < Fraction(2) ** 1024:
+        assert found.l1_norm == pytest.approx(float(l1_norm), rel=BOUND, abs=0)
+    else:
+        assert found.l1_norm == math.inf
+    assert found.max_norm == max(abs(value) for value in values)
 
 
 def assert_counts(found: Statistics, values: Array) -> None:
@@ -109,6 +115,9 @@ def test_every_dtype_agrees_with_exact_arithmetic(name: str, block: int | None) 
         assert abs(found.mean.imag - float(parts[1][0])) <= BOUND * std
         norm = exact_root((parts[0][2] + parts[1][2]) * finite.size)
         assert found.l2_norm == pytest.approx(norm, rel=BOUND, abs=0)
+        magnitudes = np.abs(finite.astype(np.complex128)).tolist()
+        assert found.l1_norm == pytest.approx(math.fsum(magnitudes), rel=BOUND, abs=0)
+        assert found.max_norm == max(magnitudes)
     else:
         assert_moments(found, finite.reshape(-1).tolist())
 
@@ -138,7 +147,8 @@ def test_agrees_with_torch_on_a_million_numbers(name: str) -> None:
     assert found.minimum_at == np.unravel_index(int(wide.argmin()), wide.shape)
     assert found.mean == pytest.approx(mean.item(), rel=1e-14)
     assert found.std == pytest.approx(std.item(), rel=1e-12)
-    assert found.l2_norm == pytest.approx(torch.linalg.vector_norm(wide).item(), rel=1e-13)
+    for order, norm in ((1, found.l1_norm), (2, found.l2_norm), (math.inf, found.max_norm)):
+        assert norm == pytest.approx(torch.linalg.vector_norm(wide, order).item(), rel=1e-13)
     assert found.zeros == int((tensor == 0).sum())
 
 
@@ -214,6 +224,7 @@ def test_a_billion_equal_values(name: str) -> None:
     value = float(DTYPES[name].widen(np.array(raw)))
     assert (found.count, found.mean, found.std) == (count, value, 0.0)
     assert found.l2_norm == pytest.approx(abs(value) * math.sqrt(count), rel=BOUND)
+    assert found.l1_norm == pytest.approx(abs(value) * count, rel=BOUND)
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
@@ -280,7 +291,7 @@ def test_squares_beyond_float64(values: list[float]) -> None:
 
 def test_a_norm_beyond_float64_is_infinite() -> None:
     found = of(np.full(100, 1.7e308))
-    assert found.l2_norm == math.inf
+    assert found.l1_norm == found.l2_norm == math.inf
     assert (found.mean, found.std) == (1.7e308, 0.0)
 
 
@@ -294,6 +305,7 @@ def test_nothing_finite(name: str) -> None:
     found = of(RawArray(array, name))
     assert (found.count, found.finite, found.nan, found.infinite) == (3, 0, 1, 2)
     assert found.minimum is found.mean is found.std is found.maximum_at is None
+    assert found.l1_norm == found.l2_norm == found.max_norm == 0
 
 
 @pytest.mark.parametrize("name", ["float32", "int64", "bfloat16", "bool", "complex128"])
@@ -412,6 +424,34 @@ def test_memory_is_bounded(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 24 * 2**20 < raw.itemsize * (1 << 24)
+
+
+DISTINCT = [np.float32, np.float64, np.float16, np.int8, np.int32, np.int64, np.uint64, np.bool_]
+
+
+@pytest.mark.parametrize("dtype", DISTINCT)
+@pytest.mark.parametrize("count", [1, 2, 16, 17])
+def test_few_distinct_values_are_counted(dtype: type, count: int) -> None:
+    values = (np.random.default_rng(count).integers(0, count, 5000) * 3 - 20).astype(dtype)
+    if dtype is np.uint64:
+        values += np.uint64(2**63)  # beyond what floats tell apart
+    listed, counts = np.unique(values, return_counts=True)
+    for block in (None, 100):
+        found = of(values, block).distinct
+        if len(listed) > 16:
+            assert found is None
+        else:
+            assert found is not None
+            assert [value for value, _ in found] == listed.tolist()
+            assert [number for _, number in found] == counts.tolist()
+
+
+def test_distinct_values_leave_out_what_is_not_finite() -> None:
+    for dtype in (np.float16, np.float32):
+        values = np.array([0.0, -0.0, np.nan, np.inf, 1.5, 0.0], dtype)
+        assert of(values).distinct == ((0.0, 3), (1.5, 1))
+    assert of(np.ones(3, np.complex64)).distinct is None
+    assert of(np.empty(0, np.float32)).distinct == ()
 
 
 @settings(max_examples=200)
