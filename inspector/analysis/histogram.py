@@ -1,8 +1,7 @@
-"""The exact histogram of a tensor's region, and the two passes that a window shows together."""
+"""The exact histogram of a tensor's region."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from inspector.analysis.binning import bins_of
 from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
-from inspector.analysis.statistics import Statistics, summarise, summarise_patterns
+from inspector.analysis.statistics import Statistics
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.regions import Region
 
@@ -89,48 +88,6 @@ def histogram(
             kept = values[np.isfinite(values)] if drop else values
             spread.add(_magnitudes(kept) if kept.dtype.kind == "c" else kept)
     return Histogram(spread.counts, spread.edges, exact=True)
-
-
-def analyse(
-    source: ArraySource,
-    region: Region,
-    *,
-    check: Check,
-    progress: Progress,
-    partial: Callable[[Statistics], None],
-    bins: int = 256,
-) -> tuple[Statistics, Histogram]:
-    """Statistics, then the histogram; `progress` covers both.
-
-    Types of one or two bytes take one pass over the data, all others two. Runs on any thread but
-    the window's.
-
-    Parameters
-    ----------
-    partial
-        Called once, on this thread, with the statistics, before the histogram is begun.
-
-    Raises
-    ------
-    InspectorError
-        If the values cannot be read.
-    """
-    if has_patterns(source.dtype):
-        patterns = count_patterns(source, region, check=check, progress=progress)
-        statistics = summarise_patterns(patterns, region)
-        partial(statistics)
-        return statistics, histogram_of_patterns(patterns, statistics, bins)
-    statistics = summarise(source, region, check=check, progress=lambda part: progress(part / 2))
-    partial(statistics)
-    spread = histogram(
-        source,
-        region,
-        statistics,
-        bins,
-        check=check,
-        progress=lambda part: progress((1 + part) / 2),
-    )
-    return statistics, spread
 
 
 def histogram_of_patterns(

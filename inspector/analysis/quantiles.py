@@ -1,13 +1,14 @@
 """Exact quantiles of a tensor's region in a few passes, without sorting or keeping it.
 
-A number's bits, rearranged to a *key*, are an unsigned integer in the order of the numbers. One
-pass counts the 65,536 values of the keys' upper 16 bits, which tells for each quantile in which of
-these bins it lies, and how many come before. The next pass counts the following 16 bits of the
-keys in those bins, and so on; once few enough are left, they are collected and sorted.
+One pass counts the 65,536 patterns of the numbers' upper 16 bits, which tells for each quantile
+with which of them it begins, and how many numbers are smaller than those. The next pass counts
+the following 16 bits of the numbers that begin so, and so on; once few enough are left, they are
+collected and sorted.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +28,8 @@ SHARES: Final = (0.01, 0.25, 0.5, 0.75, 0.99)
 _STEP: Final = 16
 _BINS: Final = 1 << _STEP
 
-#: Keys that are collected and sorted, at most: 8 MiB.
-_FEW: Final = 1 << 20
+#: Numbers that are collected and sorted, at most.
+_FEW: Final = 1 << 16
 
 
 def quantiles(
@@ -78,10 +79,10 @@ def quantiles(
     if not statistics.finite:
         progress(1.0)
         return ()
-    keys = _Keys(source, region, statistics, block or BLOCK, check)
+    parts = _Parts(source, region, statistics, block or BLOCK, check)
     wanted = _ranks(shares, statistics.finite)
-    search = _Search(keys, sorted({rank for pair in wanted for rank in pair}), few)
-    found = search.run(progress)
+    ranks = tuple(sorted({rank for pair in wanted for rank in pair}))
+    found = _search(parts, ranks, few, progress)
     progress(1.0)
     return tuple(
         _between(found[low], found[high], share * (statistics.finite - 1) - low)
@@ -128,31 +129,30 @@ def _between(low: Number, high: Number, part: float) -> Number:
     return b - (b - a) * (1 - part) if part >= 0.5 else a + (b - a) * part
 
 
-class _Keys:
-    """A region's finite numbers as unsigned integers in the same order.
+class _Parts:
+    """A region's finite numbers as patterns of 16 bits: columns of an array, the upper ones first.
+
+    The patterns are the numbers' own. Their order is put right where they have been counted: the
+    first part of a signed number begins with its sign, and the further parts of a negative float
+    go down while it goes up.
 
     Attributes
     ----------
-    bits
-        Of a key: 32 or 64.
+    count
+        Parts of a number: 2 or 4.
     """
 
     def __init__(
         self, source: ArraySource, region: Region, statistics: Statistics, most: int, check: Check
     ) -> None:
-        self._source, self._region, self._check = source, region, check
+        self._source, self._region, self._check, self._most = source, region, check, most
         self._drop = statistics.finite < statistics.count
         values = source.dtype.values
-        self._values = np.dtype(np.float64) if values.kind == "c" else values
-        self._key = np.dtype(f"u{self._values.itemsize}")
-        self._most = min(most, max(region.numel, 1))
-        self.bits = 8 * self._key.itemsize
-        self._sign = self._key.type(1 << (self.bits - 1))
-        self._buffer = np.empty(self._most, self._values)
-        self._mask = np.empty(self._most, self._key)
+        self._dtype = np.dtype(np.float64) if values.kind == "c" else values
+        self.count = self._dtype.itemsize // 2
 
     def blocks(self, progress: Progress) -> Iterator[Array]:
-        """The keys block by block, in memory that the next block takes again."""
+        """Blocks of shape (numbers, `count`)."""
         with np.errstate(all="ignore"):
             for _, values in flat_blocks(
                 self._source,
@@ -162,128 +162,120 @@ class _Keys:
                 progress=progress,
             ):
                 kept = values[np.isfinite(values)] if self._drop else values
-                yield self._of(
-                    np.abs(kept.astype(np.complex128)) if kept.dtype.kind == "c" else kept
-                )
+                if kept.dtype.kind == "c":
+                    kept = np.abs(kept.astype(np.complex128))
+                parts = kept.view(np.uint16).reshape(-1, self.count)
+                yield parts[:, ::-1] if sys.byteorder == "little" else parts
 
-    def _of(self, values: Array) -> Array:
-        buffer = self._buffer[: values.size]
-        keys: Array = buffer.view(self._key)
-        if self._values.kind != "f":
-            np.copyto(buffer, values)
-            if self._values.kind == "i":
-                np.bitwise_xor(keys, self._sign, out=keys)
-            return keys
-        np.add(values, 0.0, out=buffer)  # -0 becomes 0
-        # All bits of a negative number are turned, and only the sign of any other.
-        mask = self._mask[: values.size]
-        signed = np.dtype(f"i{self._key.itemsize}")
-        np.right_shift(keys.view(signed), self.bits - 1, out=mask.view(signed))
-        np.bitwise_or(mask, self._sign, out=mask)
-        np.bitwise_xor(keys, mask, out=keys)
-        return keys
+    def order(self, prefix: tuple[int, ...]) -> NDArray[np.intp]:
+        """The patterns of the part behind some others, in the order of the numbers."""
+        upward = np.arange(_BINS)
+        half = _BINS // 2
+        if not prefix:
+            if self._dtype.kind == "u":
+                return upward
+            negative = upward[half:]
+            return np.concatenate(
+                (negative[::-1] if self._dtype.kind == "f" else negative, upward[:half])
+            )
+        falls = self._dtype.kind == "f" and prefix[0] >= half
+        return upward[::-1] if falls else upward
 
-    def value(self, key: int) -> Number:
-        """The number that has a key."""
-        pattern = np.array([key], self._key)
-        if self._values.kind == "f":
-            turned = pattern ^ self._sign if key >= int(self._sign) else ~pattern
-            return float(turned.view(self._values)[0])
-        if self._values.kind == "i":
-            pattern ^= self._sign
-        return int(pattern.view(self._values)[0])
+    def numbers(self, parts: Array) -> list[Number]:
+        """The numbers of these parts, shape (numbers, `count`), in order; -0 is 0."""
+        rows = np.asarray(parts, np.uint16)
+        ordered = np.ascontiguousarray(rows[:, ::-1] if sys.byteorder == "little" else rows)
+        found = np.sort(ordered.reshape(-1).view(self._dtype)) + self._dtype.type(0)
+        numbers: list[Number] = found.tolist()
+        return numbers
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Ranks that lie among the keys that begin with some bits.
+    """Ranks that lie among the numbers that begin with some parts.
 
     Attributes
     ----------
     before
-        How many keys are smaller than all of those.
+        How many numbers are smaller than all of those.
     count
         How many those are.
     """
 
-    prefix: int
+    prefix: tuple[int, ...]
     before: int
     count: int
     ranks: tuple[int, ...]
 
+    def rows(self, parts: Array, first: NDArray[np.uint16]) -> NDArray[np.intp]:
+        """Where in a block they are; ``first`` is its first column, contiguous."""
+        rows = np.flatnonzero(first == self.prefix[0])
+        for column, part in enumerate(self.prefix[1:], 1):
+            rows = rows[parts[rows, column] == part]
+        return rows
 
-class _Search:
-    """Finds the keys of some ranks, 16 bits in each pass."""
+    def narrowed(self, counts: NDArray[np.int64], order: NDArray[np.intp]) -> Iterator[_Wanted]:
+        """By one more part, of which the patterns were counted."""
+        ends = np.cumsum(counts[order]) + self.before
+        places: dict[int, list[int]] = {}
+        for rank in self.ranks:
+            places.setdefault(int(np.searchsorted(ends, rank, side="right")), []).append(rank)
+        for place, ranks in places.items():
+            pattern = int(order[place])
+            count = int(counts[pattern])
+            yield _Wanted((*self.prefix, pattern), int(ends[place]) - count, count, tuple(ranks))
 
-    def __init__(self, keys: _Keys, ranks: list[int], few: int) -> None:
-        self._keys = keys
-        self._few = few
-        self._ranks = tuple(ranks)
 
-    def run(self, progress: Progress) -> dict[int, Number]:
-        """The numbers by their ranks."""
-        bits = self._keys.bits
-        wanted: list[_Wanted] = [_Wanted(0, 0, 0, self._ranks)]
-        passes = bits // _STEP
-        for number in range(passes):
-            shift = bits - _STEP * (number + 1)
-            here = _share(progress, number, passes)
-            if number and sum(each.count for each in wanted) <= self._few:
-                return self._collected(wanted, shift + _STEP, here)
-            counts = self._counted(wanted, shift, here)
-            wanted = [
-                inner
-                for each, found in zip(wanted, counts, strict=True)
-                for inner in _narrowed(each, found)
-            ]
-        return {rank: self._keys.value(each.prefix) for each in wanted for rank in each.ranks}
+def _search(
+    parts: _Parts, ranks: tuple[int, ...], few: int, progress: Progress
+) -> dict[int, Number]:
+    """The numbers by their ranks, 16 bits in each pass."""
+    wanted = [_Wanted((), 0, 0, ranks)]
+    for number in range(parts.count):
+        here = _share(progress, number, parts.count)
+        if number and sum(each.count for each in wanted) <= few:
+            return _collected(parts, wanted, here)
+        counts = _counted(parts, wanted, number, here)
+        wanted = [
+            inner
+            for each, found in zip(wanted, counts, strict=True)
+            for inner in each.narrowed(found, parts.order(each.prefix))
+        ]
+    return {
+        rank: parts.numbers(np.array([each.prefix]))[0] for each in wanted for rank in each.ranks
+    }
 
-    def _counted(
-        self, wanted: list[_Wanted], shift: int, progress: Progress
-    ) -> list[NDArray[np.int64]]:
-        """How often each value of the next bits occurs behind each prefix."""
-        counts = [np.zeros(_BINS, np.int64) for _ in wanted]
-        for keys in self._keys.blocks(progress):
-            parts = np.right_shift(keys, keys.dtype.type(shift))
-            if shift + _STEP == self._keys.bits:
-                counts[0] += np.bincount(parts.astype(np.intp), minlength=_BINS)
-                continue
-            heads = np.right_shift(parts, parts.dtype.type(_STEP))
-            for each, found in zip(wanted, counts, strict=True):
-                mine = parts[heads == each.prefix]
-                if mine.size:
-                    np.bitwise_and(mine, mine.dtype.type(_BINS - 1), out=mine)
-                    found += np.bincount(mine.astype(np.intp), minlength=_BINS)
-        return counts
 
-    def _collected(
-        self, wanted: list[_Wanted], shift: int, progress: Progress
-    ) -> dict[int, Number]:
-        """The numbers by their ranks, of which few enough are left to be sorted."""
-        kept: list[list[Array]] = [[] for _ in wanted]
-        for keys in self._keys.blocks(progress):
-            heads = np.right_shift(keys, keys.dtype.type(shift))
-            for each, found in zip(wanted, kept, strict=True):
-                found.append(keys[heads == each.prefix])
-        result = {}
+def _counted(
+    parts: _Parts, wanted: list[_Wanted], column: int, progress: Progress
+) -> list[NDArray[np.int64]]:
+    """How often each pattern of the next part occurs behind each prefix."""
+    counts = [np.zeros(_BINS, np.int64) for _ in wanted]
+    for block in parts.blocks(progress):
+        if not column:
+            counts[0] += np.bincount(block[:, 0].astype(np.intp), minlength=_BINS)
+            continue
+        first = np.ascontiguousarray(block[:, 0])
+        for each, found in zip(wanted, counts, strict=True):
+            rows = each.rows(block, first)
+            if rows.size:
+                found += np.bincount(block[rows, column].astype(np.intp), minlength=_BINS)
+    return counts
+
+
+def _collected(parts: _Parts, wanted: list[_Wanted], progress: Progress) -> dict[int, Number]:
+    """The numbers by their ranks, of which few enough are left to be sorted."""
+    kept: list[list[Array]] = [[] for _ in wanted]
+    for block in parts.blocks(progress):
+        first = np.ascontiguousarray(block[:, 0])
         for each, found in zip(wanted, kept, strict=True):
-            ordered = np.sort(np.concatenate(found))
-            for rank in each.ranks:
-                result[rank] = self._keys.value(int(ordered[rank - each.before]))
-        return result
-
-
-def _narrowed(wanted: _Wanted, counts: NDArray[np.int64]) -> Iterator[_Wanted]:
-    """The bins that the ranks lie in."""
-    ends = np.cumsum(counts) + wanted.before
-    places: dict[int, list[int]] = {}
-    for rank in wanted.ranks:
-        places.setdefault(int(np.searchsorted(ends, rank, side="right")), []).append(rank)
-    for place, ranks in places.items():
-        count = int(counts[place])
-        yield _Wanted(
-            (wanted.prefix << _STEP) | place, int(ends[place]) - count, count, tuple(ranks)
-        )
+            found.append(block[each.rows(block, first)])
+    result = {}
+    for each, found in zip(wanted, kept, strict=True):
+        numbers = parts.numbers(np.concatenate(found))
+        for rank in each.ranks:
+            result[rank] = numbers[rank - each.before]
+    return result
 
 
 def _share(progress: Progress, number: int, passes: int) -> Progress:

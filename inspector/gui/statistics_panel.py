@@ -19,8 +19,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.analysis.histogram import Histogram, analyse
-from inspector.analysis.statistics import Statistics
+from inspector.analysis.distinct import MOST
+from inspector.analysis.histogram import Histogram
+from inspector.analysis.quantiles import SHARES
+from inspector.analysis.statistics import Number, Statistics
+from inspector.analysis.summary import Analysis, analyse
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
@@ -38,6 +41,20 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("pos_inf", "+inf", "How many elements are positive infinity"),
     ("neg_inf", "−inf", "How many elements are negative infinity"),
     ("infinite", "Infinite", "How many elements have an infinite part"),
+)
+#: What is shown below these on demand.
+_MORE: Final[tuple[tuple[str, str, str], ...]] = (
+    *(
+        (f"share {share}", "Median" if share == 0.5 else f"{share:.0%}", tip)
+        for share, tip in (
+            (share, f"The quantile: {share:.0%} of the finite values are below it")
+            for share in SHARES
+        )
+    ),
+    ("l1_norm", "L1 norm", "The sum of the magnitudes of the finite values"),
+    ("l2_norm", "L2 norm", "The root of the sum of squares of the finite values"),
+    ("max_norm", "Max norm", "The largest magnitude of the finite values"),
+    ("distinct", "Distinct", "How many different finite values there are"),
 )
 #: Characters that a figure takes at the most: 1.23457e+308.
 _CHARACTERS: Final = 12
@@ -58,7 +75,7 @@ class StatisticsPanel(QWidget):
         super().__init__(parent)
         self._position = position
         self._runner = runner
-        self._statistics: Statistics | None = None
+        self._found: Analysis | None = None
         self.setAccessibleName("Statistics")
         self._state = QLabel()
         self._figures: dict[str, QLabel] = {}
@@ -85,7 +102,7 @@ class StatisticsPanel(QWidget):
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(2, 1)
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        for row, (key, name, tip) in enumerate(_ROWS):
+        for row, (key, name, tip) in enumerate(_ROWS + _MORE):
             label, figure, place = QLabel(name), QLabel(), QLabel()
             figure.setFont(font)
             figure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -125,9 +142,13 @@ class StatisticsPanel(QWidget):
         )
         self._logarithmic.toggled.connect(self._draw)
         self._bins = QLabel()
-        self._histogram: Histogram | None = None
+        self._more = QCheckBox("More figures")
+        self._more.setToolTip("Show quantiles, norms and distinct values too")
+        self._more.toggled.connect(self._show_more)
+        self._show_more(False)
         foot = QHBoxLayout()
         foot.addWidget(self._logarithmic)
+        foot.addWidget(self._more)
         foot.addStretch(1)
         foot.addWidget(self._bins)
         return foot
@@ -137,20 +158,36 @@ class StatisticsPanel(QWidget):
     @property
     def statistics(self) -> Statistics | None:
         """The figures shown; None while they are being counted."""
-        return self._statistics
+        return self._found.statistics if self._found is not None else None
+
+    @property
+    def quantiles(self) -> tuple[Number, ...] | None:
+        """The quantiles shown; None while they are being found."""
+        return self._found.quantiles if self._found is not None else None
+
+    def figure(self, key: str) -> str | None:
+        """What is said of one of the figures, such as ``l2_norm``; None if it is not shown."""
+        figure = self._figures[key]
+        return figure.text() if figure.isVisible() else None
+
+    @property
+    def more_box(self) -> QCheckBox:
+        """Shows the further figures, or hides them."""
+        return self._more
 
     @property
     def histogram(self) -> Histogram | None:
         """The histogram shown; None while it is being counted."""
-        return self._histogram
+        return self._found.histogram if self._found is not None else None
 
     def _restart(self) -> None:
-        self._statistics = None
-        self._histogram = None
-        for key, _, _ in _ROWS:
+        self._found = None
+        for key, _, _ in _ROWS + _MORE:
             self._figures[key].setText("…")
             self._places[key].clear()
-            self._show_row(key, key != "infinite")
+        self._show_row("infinite", False)
+        self._show_row("pos_inf", True)
+        self._show_row("neg_inf", True)
         self._draw()
         source = self._position.source
         if source is None:
@@ -161,7 +198,7 @@ class StatisticsPanel(QWidget):
             "statistics",
             Request(
                 work=partial(_analyse, source),
-                partial=self._take_statistics,
+                partial=self._show,
                 done=self._take,
                 failed=self._fail,
                 progress=lambda share: self._state.setText(f"counting, {share:.0%}"),
@@ -173,54 +210,80 @@ class StatisticsPanel(QWidget):
 
     def _stop(self, word: str) -> None:
         self._state.setText(word)
-        if self._statistics is None:
-            for figure in self._figures.values():
+        for figure in self._figures.values():
+            if figure.text() == "…":
                 figure.setText("–")
 
     def _fail(self, error: object) -> None:
         self._stop("failed")
         self.failed.emit(error)
 
-    def _take(self, found: tuple[Statistics, Histogram]) -> None:
-        self._take_statistics(found[0])
-        self._histogram = found[1]
-        self._state.setText("exact" if found[0].exact else "sample")
-        self._draw()
+    def _take(self, found: Analysis) -> None:
+        self._show(found)
+        self._state.setText("exact" if found.statistics.exact else "sample")
 
-    def _take_statistics(self, found: Statistics) -> None:
-        self._statistics = found
-        for key, _, _ in _ROWS:
-            value = getattr(found, key)
-            counted = key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite")
-            text = f"{value:,}" if counted else "–" if value is None else number_text(value)
-            self._figures[key].setText(text)
-            if not counted and value is not None:
-                self._figures[key].setToolTip(number_text(value, "exact"))
+    def _show(self, found: Analysis) -> None:
+        """Show what is known so far."""
+        before, self._found = self._found, found
+        if before is None:
+            self._show_statistics(found.statistics)
+        if found.histogram is not None and (before is None or before.histogram is None):
+            self._draw()
+        if found.quantiles is not None:
+            for number, share in enumerate(SHARES):
+                value = found.quantiles[number] if found.quantiles else None
+                self._show_number(f"share {share}", value)
+
+    def _show_statistics(self, found: Statistics) -> None:
+        for key in ("minimum", "maximum", "mean", "std", "l1_norm", "l2_norm", "max_norm"):
+            self._show_number(key, getattr(found, key))
+        for key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite"):
+            self._figures[key].setText(f"{getattr(found, key):,}")
         for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
             text = f'<a href="{key}">{list(place)}</a>' if place else ""
             self._places[key].setText(text)
             self._places[key].setToolTip(f"First at {list(place)}: go there" if place else "")
+        self._show_distinct(found)
         unsigned = found.infinite > 0 and found.pos_inf + found.neg_inf == 0
         self._show_row("infinite", unsigned)
         self._show_row("pos_inf", not unsigned)
         self._show_row("neg_inf", not unsigned)
         self._colour_names()
 
+    def _show_number(self, key: str, value: Number | complex | None) -> None:
+        self._figures[key].setText("–" if value is None else number_text(value))
+        if value is not None:
+            self._figures[key].setToolTip(number_text(value, "exact"))
+
+    def _show_distinct(self, found: Statistics) -> None:
+        known = found.distinct
+        if known is None:
+            text, listed = ("–" if found.mean.__class__ is complex else f"> {MOST}"), ""
+        else:
+            text = str(len(known))
+            listed = "\n".join(f"{number_text(value)}: {count:,}" for value, count in known)
+        self._figures["distinct"].setText(text)
+        first = listed.replace("\n", ", ")
+        self._places["distinct"].setText(first)
+        self._places["distinct"].setToolTip(listed)
+
+    def _show_more(self, shown: bool) -> None:
+        for key, _, _ in _MORE:
+            self._show_row(key, shown)
+
     def _show_row(self, key: str, visible: bool) -> None:
         for widgets in (self._names, self._figures, self._places):
             widgets[key].setVisible(visible)
 
     def _go(self, key: str) -> None:
-        if self._statistics is None:
-            return
-        place = getattr(self._statistics, f"{key}_at")
+        place = getattr(self.statistics, f"{key}_at", None)
         if place is not None:
             self._position.go_to(place)
 
     # Drawing ------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        found = self._histogram
+        found = self.histogram
         if found is None or not found.counts.sum():
             self._curve.setData([0, 1], [0], stepMode="center")
             self._bins.clear()
@@ -237,10 +300,10 @@ class StatisticsPanel(QWidget):
 
     def _colour_names(self) -> None:
         weak = faint(self.palette()).name()
-        for key, name, _ in _ROWS:
-            some = self._statistics is not None and getattr(self._statistics, key)
+        for key, name, _ in _ROWS + _MORE:
+            some = key in _SWATCHES and bool(getattr(self.statistics, key, None))
             swatch = ""
-            if key in _SWATCHES and some:
+            if some:
                 swatch = f'<span style="color:rgb{_SWATCHES[key]}">■</span> '
             self._names[key].setText(f'{swatch}<span style="color:{weak}">{name}</span>')
 
@@ -262,7 +325,7 @@ class StatisticsPanel(QWidget):
         self._colour_names()
 
 
-def _analyse(source: ArraySource, task: Task) -> tuple[Statistics, Histogram]:
+def _analyse(source: ArraySource, task: Task) -> Analysis:
     return analyse(
         source,
         Region.whole(source.shape),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from inspector.analysis.binning import FloatBins
-from inspector.analysis.histogram import Histogram, analyse, histogram
+from inspector.analysis.histogram import Histogram, histogram
 from inspector.analysis.statistics import Statistics, summarise
 from inspector.checkpoints.errors import Cancelled
 from inspector.values.arrays import Array, ArraySource, InMemoryArray
@@ -209,7 +209,8 @@ def test_nothing_to_count(name: str) -> None:
     listener = Listener()
     source = InMemoryArray(np.empty((3, 0), name))
     region = Region.whole(source.shape)
-    statistics, found = analyse(source, region, partial=lambda _: None, **listener.both)
+    statistics = summarise(source, region, **Listener().both)
+    found = histogram(source, region, statistics, **listener.both)
     assert (found.counts.tolist(), found.edges.tolist()) == ([0], [0.0, 1.0])
     assert statistics.count == 0
     assert listener.heard[-1] == 1.0
@@ -235,25 +236,6 @@ def test_the_fast_way_is_taken_for_ordinary_values() -> None:
     assert FloatBins(-4.0, 4.0, 256, 100)._certain
     assert FloatBins(-4.0, 4.0, 256, 100)._narrow
     assert not FloatBins(1e8, 1e8 + 1e-5, 256, 100)._certain
-
-
-def test_statistics_come_first_and_progress_covers_both() -> None:
-    for name, passes in (("float32", 2), ("float16", 1)):
-        source = RawArray(np.ones((64, 8192), name), name)
-        listener = Listener()
-        early: list[tuple[Statistics, int]] = []
-        statistics, found = analyse(
-            source,
-            Region.whole(source.shape),
-            partial=lambda it, s=source, e=early: e.append((it, len(s.reads))),
-            **listener.both,
-        )
-        assert early[0][0] == statistics
-        assert len(early) == 1
-        assert len(source.reads) == passes * early[0][1]
-        assert listener.heard == sorted(listener.heard)
-        assert listener.heard[-1] == 1.0
-        assert found.counts.sum() == 64 * 8192
 
 
 def test_it_can_be_cancelled_between_blocks() -> None:

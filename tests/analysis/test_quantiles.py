@@ -25,7 +25,7 @@ def of(
     source: ArraySource | Array,
     shares: tuple[float, ...] = SHARES,
     block: int | None = None,
-    few: int = 1 << 20,
+    few: int = 1 << 16,
 ) -> tuple[Number, ...]:
     if isinstance(source, np.ndarray):
         source = InMemoryArray(source)

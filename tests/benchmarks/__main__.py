@@ -21,8 +21,8 @@ import ml_dtypes
 import numpy as np
 import torch
 
-from inspector.analysis.histogram import analyse
 from inspector.analysis.statistics import summarise
+from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import TensorEntry
@@ -243,7 +243,12 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         if name == "float32":
             ours = best(lambda s=source, r=region: summarise(s, r, check=never, progress=ignore), 2)
             row(f"statistics of {size} / plain read in blocks", ours, reference, "")
-        row(f"statistics and histogram of {size} / plain read", best(passes, 2), reference, "")
+        row(
+            f"statistics, histogram and quantiles of {size} / plain read",
+            best(passes, 2),
+            reference,
+            "",
+        )
         plane = Plane.first(source.shape)
         rows, columns = source.shape
         plan = plan_tile(rows, columns, (0, rows), (0, columns), (600, 400))

@@ -113,6 +113,20 @@ def test_a_chosen_tensor_is_shown_with_torchs_own_values(
     np.testing.assert_array_equal(overview.tile.values, expected.numpy())
 
 
+def test_further_figures_on_demand(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    page = show(qtbot, window, checkpoint, "model.layer.weight")
+    panel = page.statistics
+    expected = torch.load(checkpoint)["model"]["layer.weight"].double().numpy()
+    assert panel.quantiles is not None
+    assert list(panel.quantiles) == np.quantile(expected, (0.01, 0.25, 0.5, 0.75, 0.99)).tolist()
+    assert panel.figure("share 0.5") is None
+    qtbot.mouseClick(panel.more_box, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    assert panel.figure("share 0.5") == f"{np.median(expected):.6g}"
+    assert panel.figure("l1_norm") == f"{np.abs(expected).sum():.6g}"
+    assert panel.figure("max_norm") == f"{np.abs(expected).max():.6g}"
+    assert panel.figure("distinct") == "> 16"
+
+
 def test_a_late_result_never_shows_under_a_wrong_name(
     qtbot: QtBot, window: MainWindow, checkpoint: Path
 ) -> None:

@@ -12,7 +12,7 @@ from gguf import GGMLQuantizationType, quants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.analysis.histogram import analyse
+from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
@@ -202,9 +202,11 @@ def test_statistics_picture_and_export(tmp_path: Path, capsys: pytest.CaptureFix
     expected = quantized_file(path)
     (entry,) = open_checkpoint(path).entries
     source, finite = tensor_source(entry), expected[np.isfinite(expected)]
-    statistics, histogram = analyse(
+    found = analyse(
         source, Region.whole(source.shape), check=never, progress=ignore, partial=ignore
     )
+    statistics, histogram = found.statistics, found.histogram
+    assert histogram is not None
     assert statistics.nan == np.isnan(expected).sum() > 0
     assert (statistics.minimum, statistics.maximum) == (finite.min(), finite.max())
     assert histogram.counts.sum() == finite.size
