@@ -11,14 +11,14 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
-from inspector.export.npy import ExportResult, export_npy
+from inspector.export.formats import format_named
+from inspector.export.names import file_name
+from inspector.export.parts import part_of
+from inspector.export.run import ExportResult, export_plan, plan_export
 from inspector.gui.opened import Choice
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
 from inspector.values.regions import Region
-from inspector.values.tensors import tensor_source
-
-_REFUSED = '<>:"/\\|?*'
 
 
 class Exporter(QObject):
@@ -48,7 +48,7 @@ class Exporter(QObject):
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilters(["NumPy array (*.npy)"])
         dialog.setDefaultSuffix("npy")
-        dialog.selectFile(file_name(entry.name))
+        dialog.selectFile(file_name(entry.name, ".npy"))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.export(choice, region, Path(name)))
         dialog.open()
@@ -78,27 +78,21 @@ class Exporter(QObject):
         )
 
     def _done(self, result: ExportResult) -> None:
-        shape = " × ".join(str(size) for size in result.shape) or "scalar"
+        (item,) = result.plan.items
+        shape = " × ".join(str(size) for size in item.shape) or "scalar"
         self.message.emit(
             display_text(
-                f"Exported {result.dtype} {shape}, {bytes_text(result.nbytes)}, to {result.path}"
+                f"Exported {item.dtype} {shape}, {bytes_text(result.nbytes)}, to {result.path}"
             )
         )
-
-
-def file_name(name: str) -> str:
-    """A file name for a tensor: its name, less what file systems refuse, at most 120 characters."""
-    plain = "".join("_" if char in _REFUSED or not char.isprintable() else char for char in name)
-    return f"{plain.strip(' .')[:120] or 'tensor'}.npy"
 
 
 def _write(
     entry: TensorEntry, region: Region | None, target: Path, files: Sequence[Path], task: Task
 ) -> ExportResult:
-    source = tensor_source(entry)
-    return export_npy(
-        source,
-        region or Region.whole(source.shape),
+    plan = plan_export(format_named("npy"), [part_of(entry, region=region)])
+    return export_plan(
+        plan,
         target,
         protected=files,
         check=task.check,

@@ -33,7 +33,10 @@ def _exact(value: Any) -> str:
 
     A float16 is written as the number it is: NumPy would write 32928 as 3.293e+04.
     """
-    text = repr(float(value)) if isinstance(value, np.float16) else str(value)
+    return _trimmed(repr(float(value)) if isinstance(value, np.float16) else str(value))
+
+
+def _trimmed(text: str) -> str:
     return text.removesuffix(".0") if "e" not in text else text
 
 
@@ -47,7 +50,11 @@ def cell_texts(array: Array, how: NumberFormat = "short") -> list[list[str]]:
     """
     if array.dtype.kind in "biu":
         return [[str(value) for value in row] for row in array.tolist()]
-    if array.dtype.kind == "f" and how != "exact":
+    if array.dtype.kind == "f":
+        if how == "exact":
+            # Only float32 has digits of its own; the others print as Python's floats, and faster.
+            rows = array if array.dtype == np.float32 else array.astype(np.float64).tolist()
+            return [[_trimmed(str(value)) for value in row] for row in rows]
         pattern = ".6g" if how == "short" else ".6e"
         return [[format(value, pattern) for value in row] for row in array.tolist()]
     return [[number_text(value, how) for value in row] for row in array]

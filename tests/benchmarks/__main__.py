@@ -26,7 +26,9 @@ from inspector.analysis.statistics import summarise
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import TensorEntry
-from inspector.export.npy import export_npy
+from inspector.export.formats import format_named
+from inspector.export.parts import part_of
+from inspector.export.run import export_plan, plan_export
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
 
@@ -199,8 +201,7 @@ def measure_values(folder: Path, times: int, side: int) -> None:
 def measure_export(folder: Path, times: int, side: int) -> None:
     """From a file to a .npy."""
     path, copy = folder / "values.pt", folder / "copy.bin"
-    source = stored(path, "w")
-    whole = Region.whole(source.shape)
+    entry = stored(path, "w").entry
     target = folder / "out.npy"
 
     def copied() -> None:
@@ -208,7 +209,11 @@ def measure_export(folder: Path, times: int, side: int) -> None:
         with copy.open("rb+") as file:
             os.fsync(file.fileno())
 
-    ours = best(lambda: export_npy(source, whole, target, check=never, progress=ignore), times)
+    def exported(name: str = "npy", target: Path = target) -> None:
+        plan = plan_export(format_named(name), [part_of(entry)])
+        export_plan(plan, target, check=never, progress=ignore)
+
+    ours = best(exported, times)
     what = f"export of {side * side >> 18} MiB / copying the file, both with fsync"
     row(what, ours, best(copied, times), "<= 1.43")
     program = (

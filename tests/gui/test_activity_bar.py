@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.gui.activity_bar import ActivityBar
-from inspector.gui.exporting import Exporter, file_name
+from inspector.gui.exporting import Exporter
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
 
@@ -105,10 +105,3 @@ def test_a_cancelled_export_leaves_the_target_as_it_was(
     runner.close()
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["w.npy"]
-
-
-def test_file_names_for_tensors() -> None:
-    assert file_name("layers.0.weight") == "layers.0.weight.npy"
-    assert file_name("a/b:c*") == "a_b_c_.npy"
-    assert file_name("..") == "tensor.npy"
-    assert len(file_name("x" * 1000)) == 124

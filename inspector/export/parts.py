@@ -1,0 +1,192 @@
+"""What is exported: tensors or parts of them, and what becomes of each in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from inspector.checkpoints.errors import ExportError
+from inspector.checkpoints.model import TensorEntry
+from inspector.export.formats import ExportFormat
+from inspector.export.sources import Form, tensor_source
+from inspector.values.arrays import Array, ArraySource
+from inspector.values.regions import Region
+
+#: Bytes a block: as fast as the disk allows, and a cancelled export still ends at once.
+BLOCK: Final = 1 << 22
+
+Check = Callable[[], None]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A tensor, or a region of it, that is to be exported.
+
+    Attributes
+    ----------
+    name
+        The tensor's.
+    note
+        What was done to get its values, in words.
+    """
+
+    name: str
+    source: ArraySource
+    region: Region
+    note: str = ""
+
+
+def whole_part(name: str, source: ArraySource, region: Region | None = None) -> Part:
+    """A part of any source of numbers; all of it without a region."""
+    note = source.dtype.note or "the values as they are"
+    return Part(name, source, region or Region.whole(source.shape), note)
+
+
+def part_of(entry: TensorEntry, form: Form = "values", region: Region | None = None) -> Part:
+    """A tensor of a checkpoint in one of its forms, or a region of it.
+
+    Parameters
+    ----------
+    region
+        Of the entry's own shape; None for the whole.
+
+    Raises
+    ------
+    TensorError
+        If it has no values, or not in this form.
+    ExportError
+        If the form has other axes than the tensor, so that the region means nothing there.
+    """
+    source = tensor_source(entry, form)
+    wanted = region or Region.whole(source.shape)
+    if region is not None and source.shape != entry.shape:
+        if source.shape[:-1] != entry.shape:
+            raise ExportError(
+                f"In this form, {entry.name} has another shape, so no part of it can be chosen.",
+                advice="Export the whole tensor.",
+            )
+        wanted = Region((*region.axes, range(source.shape[-1])))
+    return Part(entry.name, source, wanted, source.summary)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """What becomes of a part in the file.
+
+    Attributes
+    ----------
+    name
+        The member's, file's or variable's name there.
+    shape
+        Of the array there.
+    dtype
+        Its type by the format's own word.
+    note
+        What happens to the values, in words.
+    raw
+        Whether the stored elements are written instead of the values.
+    """
+
+    part: Part
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    note: str
+    raw: bool = False
+
+    @property
+    def numpy_dtype(self) -> np.dtype[np.generic]:
+        """The NumPy dtype of what is read of it."""
+        dtype = self.part.source.dtype
+        return dtype.raw if self.raw else dtype.values
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are read of it."""
+        return self.part.region.numel * self.numpy_dtype.itemsize
+
+
+def plain_item(part: Part, name: str) -> Item:
+    """The values as they are, in an array of the same shape."""
+    return Item(part, name, part.region.shape, str(part.source.dtype.values), part.note)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What an export would write.
+
+    Attributes
+    ----------
+    least, most
+        Bytes of the file, or of the files in a folder; equal unless only the numbers' digits
+        will tell.
+    remarks
+        What the format does besides, in sentences.
+    """
+
+    format: ExportFormat
+    items: tuple[Item, ...]
+    least: int
+    most: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What happens to the values, each said once and the most frequent first."""
+        counts = Counter(item.note for item in self.items)
+        if len(counts) < 2:
+            return tuple(counts)
+        return tuple(f"{count:,} × {note}" for note, count in counts.most_common())
+
+    @property
+    def renamed(self) -> tuple[tuple[str, str], ...]:
+        """The tensors that have another name in the file, and which."""
+        return tuple(
+            (item.part.name, item.name) for item in self.items if item.name != item.part.name
+        )
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Reads the items of a plan block by block, and tells how far it is.
+
+    Attributes
+    ----------
+    check
+        Called before each block; what it raises goes through.
+    progress
+        Called with 0 to 1 after each block: the share of the bytes of all items.
+    """
+
+    items: Sequence[Item]
+    check: Check
+    progress: Progress
+    _done: int = 0
+    _total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._total = max(1, sum(item.nbytes for item in self.items))
+
+    def blocks(self, item: Item, parts: int = 1) -> Iterator[Array]:
+        """An item's elements in C order, in arrays of at most a block, or a part of one."""
+        source = item.part.source
+        read = source.read_raw if item.raw else source.read
+        most = max(1, BLOCK // parts // item.numpy_dtype.itemsize)
+        for piece in item.part.region.blocks(most):
+            self.check()
+            block = read(piece)
+            yield block
+            self._done += block.nbytes
+            self.progress(self._done / self._total)
+
+
+def little_endian(block: Array) -> memoryview:
+    """An array's bytes in C order, the least significant byte of each number first."""
+    plain = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
+    # Bytes, because the buffer protocol knows no complex numbers.
+    return plain.reshape(-1).view(np.uint8).data
