@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from inspector.checkpoints.errors import TensorError
-from inspector.values.arrays import Array
+from inspector.values.arrays import Array, read_only
 from inspector.values.dtypes import DType, dtype_of
 
 if TYPE_CHECKING:
@@ -135,9 +135,7 @@ def convert(source: torch.Tensor | RawValues) -> Conversion:
     if values.is_neg:
         array, shares = np.negative(array), False
         steps.append(Step("negative resolved", copies=True))
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return Conversion(view, tuple(steps), shares)
+    return Conversion(read_only(array), tuple(steps), shares)
 
 
 def _raw_values(tensor: torch.Tensor) -> RawValues:

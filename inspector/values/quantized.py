@@ -11,7 +11,7 @@ import numpy as np
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.geometry import contiguous
 from inspector.checkpoints.model import TensorEntry
-from inspector.values.arrays import Array
+from inspector.values.arrays import Array, read_only
 from inspector.values.conversion import Step, summary
 from inspector.values.dtypes import DType
 from inspector.values.ggml import BLOCKS, WITHOUT_REFERENCE, BlockType
@@ -64,6 +64,11 @@ class BlockTensor:
         return DType(self.entry.dtype, single, single, "float", note=note)
 
     @property
+    def stored(self) -> StoredTensor:
+        """The blocks' own bytes: the last axis in blocks, and one more with the bytes of each."""
+        return self._bytes
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """What every read of this tensor does, in order."""
         how = (
@@ -94,8 +99,7 @@ class BlockTensor:
         for part in region.blocks(self._most(region)):
             flat[done : done + part.numel] = self._part(part).reshape(-1)
             done += part.numel
-        out.flags.writeable = False
-        return out
+        return read_only(out)
 
     def read_raw(self, region: Region) -> Array:
         """The values of a region: the same as `read` gives (see `ArraySource`)."""

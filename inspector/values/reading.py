@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
-from inspector.values.arrays import Array
+from inspector.values.arrays import Array, read_only
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
 from inspector.values.dtypes import DType, dtype_of, native
 from inspector.values.regions import Region, indices
@@ -108,21 +108,23 @@ class StoredTensor:
         """The stored elements of a region (see `ArraySource`)."""
         if self._is_lazy:
             return self.read(region)
-        raw = self._raw(region).raw.view()
-        raw.flags.writeable = False
-        return raw
+        return read_only(self._raw(region).raw)
+
+    @property
+    def reading_steps(self) -> tuple[Step, ...]:
+        """What is done before the stored elements are there."""
+        device = self.entry.device
+        if device != "cpu":
+            first = Step(f"saved from {device}, read straight from the file", copies=True)
+        else:
+            first = Step("read from the file", copies=True)
+        swapped = (Step("big-endian bytes swapped", copies=True),) if self._swapped else ()
+        return (first, *swapped)
 
     def _raw(self, region: Region) -> RawValues:
         entry = self.entry
         array = self._elements(region)
-        steps = []
-        if entry.device != "cpu":
-            steps.append(Step(f"saved from {entry.device}, read straight from the file"))
-        else:
-            steps.append(Step("read from the file", copies=True))
-        if self._swapped:
-            steps.append(Step("big-endian bytes swapped", copies=True))
-        return RawValues(array, self._stored, entry.is_conj, entry.is_neg, tuple(steps))
+        return RawValues(array, self._stored, entry.is_conj, entry.is_neg, self.reading_steps)
 
     @property
     def _is_lazy(self) -> bool:
