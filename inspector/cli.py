@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
         "--region", metavar="INDEX", help='a part of each tensor, such as "[3, :, ::2]"'
     )
     export.add_argument(
-        "--form", metavar="FORM", help="in another form than its values: raw, for the stored bits"
+        "--form",
+        metavar="FORM",
+        help="in another form than the values: raw (the stored bits), real, imaginary ...",
     )
     parser.add_argument("--tensor", metavar="NAME", help="choose this tensor in the window")
     parser.add_argument(

@@ -125,7 +125,7 @@ def _format(wanted: Wanted) -> ExportFormat:
 
 def _part(entry: TensorEntry, wanted: Wanted) -> Part:
     from inspector.export.parts import part_of
-    from inspector.export.sources import Form
+    from inspector.values.forms import Form
     from inspector.values.regions import parse_region
 
     form = wanted.form or "values"

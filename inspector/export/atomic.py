@@ -53,7 +53,25 @@ def export_error(target: Path, error: OSError) -> ExportError:
     return ExportError(f"{target} cannot be written: {why}.", advice=advice)
 
 
-def check_room(target: Path, nbytes: int) -> None:
+def check_replaceable(target: Path, *, folder: bool) -> bool:
+    """Refuse a target that no file (or folder) can be written to. Whether there is a file already.
+
+    Raises
+    ------
+    ExportError
+        If it is the other of both, a folder with contents, write-protected, or cannot be looked at.
+    """
+    final = _final(target)
+    try:
+        if folder:
+            _refuse_contents(final, target)
+            return False
+        return _mode_of(final, target) is not None
+    except OSError as error:
+        raise export_error(target, error) from error
+
+
+def check_room(target: Path, nbytes: int) -> int:
     """Refuse a file that cannot fit, before a byte of it is written.
 
     Parameters
@@ -61,6 +79,11 @@ def check_room(target: Path, nbytes: int) -> None:
     nbytes
         How large the file will be. A target that exists needs as much besides: it stays until
         the new one is complete.
+
+    Returns
+    -------
+    int
+        The bytes that are free.
 
     Raises
     ------
@@ -77,6 +100,7 @@ def check_room(target: Path, nbytes: int) -> None:
             f"{free:,} free.",
             advice="Free some space, choose another disk, or export a part of the tensor.",
         )
+    return free
 
 
 def _final(target: Path) -> Path:

@@ -12,9 +12,10 @@ import numpy as np
 from inspector.checkpoints.errors import ExportError
 from inspector.checkpoints.model import TensorEntry
 from inspector.export.formats import ExportFormat
-from inspector.export.sources import Form, tensor_source
 from inspector.values.arrays import Array, ArraySource
+from inspector.values.forms import Form
 from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 #: Bytes a block: as fast as the disk allows, and a cancelled export still ends at once.
 BLOCK: Final = 1 << 22
@@ -47,30 +48,44 @@ def whole_part(name: str, source: ArraySource, region: Region | None = None) -> 
     return Part(name, source, region or Region.whole(source.shape), note)
 
 
-def part_of(entry: TensorEntry, form: Form = "values", region: Region | None = None) -> Part:
+def part_of(
+    entry: TensorEntry,
+    form: Form = "values",
+    region: Region | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Part:
     """A tensor of a checkpoint in one of its forms, or a region of it.
 
     Parameters
     ----------
     region
-        Of the entry's own shape; None for the whole.
+        None for the whole.
+    shape
+        The shape that the region is one of: the entry's (None), or that of one of its forms. A
+        last axis more or less, as of complex numbers' bits, is taken whole or left away.
 
     Raises
     ------
     TensorError
         If it has no values, or not in this form.
     ExportError
-        If the form has other axes than the tensor, so that the region means nothing there.
+        If the form has other axes than that shape, so that the region means nothing there.
     """
     source = tensor_source(entry, form)
-    wanted = region or Region.whole(source.shape)
-    if region is not None and source.shape != entry.shape:
-        if source.shape[:-1] != entry.shape:
-            raise ExportError(
-                f"In this form, {entry.name} has another shape, so no part of it can be chosen.",
-                advice="Export the whole tensor.",
-            )
+    before = entry.shape if shape is None else shape
+    if region is None:
+        wanted = Region.whole(source.shape)
+    elif source.shape == before:
+        wanted = region
+    elif source.shape[:-1] == before:
         wanted = Region((*region.axes, range(source.shape[-1])))
+    elif source.shape == before[:-1]:
+        wanted = Region(region.axes[:-1])
+    else:
+        raise ExportError(
+            f"In this form, {entry.name} has another shape, so no part of it can be chosen.",
+            advice="Export the whole tensor.",
+        )
     return Part(entry.name, source, wanted, source.summary)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from inspector.checkpoints.errors import ExportError
-from inspector.export.atomic import atomic_file, atomic_folder, check_room
+from inspector.export.atomic import atomic_file, atomic_folder, check_replaceable, check_room
 from inspector.export.formats import ExportFormat, refusal
 from inspector.export.parts import Check, Part, Plan, Progress, Transfer
 from inspector.export.targets import check_target
@@ -42,6 +42,22 @@ class ExportResult:
     nbytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something would be written.
+
+    Attributes
+    ----------
+    free
+        Bytes that are free on its disk.
+    exists
+        Whether there is a file, which would be replaced.
+    """
+
+    free: int
+    exists: bool
+
+
 def plan_export(wanted: ExportFormat, parts: Sequence[Part]) -> Plan:
     """Say what `export_plan` would write. Reads no values; for any thread but the window's.
 
@@ -55,6 +71,19 @@ def plan_export(wanted: ExportFormat, parts: Sequence[Part]) -> Plan:
     if why:
         raise ExportError(f"This cannot be exported: {why}.", advice="Choose another format.")
     return _module(wanted).plan(parts)
+
+
+def look_at(plan: Plan, target: Path, protected: Collection[Path] = ()) -> Place:
+    """See whether a plan can be written to a target, as far as that shows beforehand.
+
+    Raises
+    ------
+    ExportError
+        If its name is impossible, it must not be overwritten, or its disk has not enough room.
+    """
+    check_target(target, protected)
+    exists = check_replaceable(target, folder=plan.format.is_folder)
+    return Place(check_room(target, plan.least), exists)
 
 
 def export_plan(
@@ -87,8 +116,7 @@ def export_plan(
     InspectorError
         If the values cannot be read.
     """
-    check_target(target, protected)
-    check_room(target, plan.least)
+    look_at(plan, target, protected)
     transfer = Transfer(plan.items, check, progress)
     module = _module(plan.format)
     if plan.format.is_folder:

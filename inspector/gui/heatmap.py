@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QImage, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -207,6 +207,11 @@ class Heatmap(QWidget):
     def overview(self) -> Picture | None:
         """The picture of the whole plane; None until there is one."""
         return self._overview
+
+    def image(self) -> QImage:
+        """What is drawn, with its axes and the bar of colours, in the screen's pixels."""
+        drawn: QImage = self._plot.grab().toImage()
+        return drawn
 
     def set_levels(self, mode: LevelsMode) -> None:
         """Take the levels from elsewhere."""

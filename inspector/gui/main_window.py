@@ -50,7 +50,7 @@ from inspector.gui.welcome import WelcomePage
 from inspector.resources import resource_path
 
 if TYPE_CHECKING:
-    from inspector.gui.exporting import Exporter
+    from inspector.gui.outgoing import Outgoing
     from inspector.gui.tensor_page import TensorPage
 
 TITLE: Final = "Tensor Inspector"
@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         self._wanted: dict[int, str] = {}
         self._changes: dict[int, str] = {}
         self._pending: Choice | None = None
-        self._exporter: Exporter | None = None
+        self._outgoing: Outgoing | None = None
         self._page: TensorPage | None = None
         self._steps: Iterator[TensorPage | None] | None = None
         # Not `singleShot(0, ...)`, whose call would come in the same turn.
@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.tree.chosen.connect(self._choose)
         self.tree.export_requested.connect(lambda choice: self._export(choice=choice))
+        self.tree.dragged.connect(self._drag)
         for page in (self.tree, self.file_page):
             page.close_requested.connect(self.close_file)
             page.reload_requested.connect(self.reload)
@@ -170,10 +171,11 @@ class MainWindow(QMainWindow):
             looks.addAction(action)
         tensor = self.menuBar().addMenu("&Tensor")
         self._export_whole = _action(tensor, "&Export…", self.export, "Ctrl+E")
-        self._export_whole.setToolTip("Write the whole tensor to a .npy file")
+        self._export_whole.setToolTip("Write tensors to a file")
         self._export_shown = _action(
             tensor, "Export what is &shown…", self.export_shown, "Ctrl+Shift+E"
         )
+        self._save_picture = _action(tensor, "Save &picture…", self.save_picture, "Ctrl+Shift+S")
         help_menu = self.menuBar().addMenu("&Help")
         _action(help_menu, "&Keys", self._show_keys, keys.HelpContents)
         _action(help_menu, "&About", self._show_about)
@@ -181,8 +183,10 @@ class MainWindow(QMainWindow):
     def _update_actions(self) -> None:
         choice = self.tree.choice if self._files else None
         has_tensor = choice is not None and choice.entry is not None
-        for action in (self._export_whole, self._export_shown, self._copy, self._copy_name):
+        for action in (self._export_shown, self._save_picture, self._copy, self._copy_name):
             action.setEnabled(has_tensor)
+        is_read = choice is not None and choice.file.checkpoint is not None
+        self._export_whole.setEnabled(is_read)
         for action in (self._reload, self._close, self._close_all):
             action.setEnabled(bool(self._files))
 
@@ -199,9 +203,9 @@ class MainWindow(QMainWindow):
         return self._page
 
     @property
-    def exporter(self) -> Exporter | None:
+    def outgoing(self) -> Outgoing | None:
         """What writes tensors to files; None until the first one was chosen."""
-        return self._exporter
+        return self._outgoing
 
     @property
     def read_out(self) -> str:
@@ -412,16 +416,16 @@ class MainWindow(QMainWindow):
             self._take_page(page)
 
     def _take_page(self, page: TensorPage) -> None:
-        from inspector.gui.exporting import Exporter
+        from inspector.gui.outgoing import Outgoing
 
         self._page = page
-        self._exporter = Exporter(self.runner, self)
+        self._outgoing = Outgoing(self.runner, self.tree, page, self)
         self.pages.addWidget(page)
         page.read_out.connect(self._read_out.setText)
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
-        self._exporter.message.connect(self._tell)
-        self._exporter.failed.connect(page.show_error)
+        self._outgoing.message.connect(self._tell)
+        self._outgoing.failed.connect(page.show_error)
         if self._settings is not None:
             states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
             if all(isinstance(state, QByteArray) for state in states):
@@ -440,18 +444,33 @@ class MainWindow(QMainWindow):
     # Export and copy ----------------------------------------------------------------------------
 
     def export(self) -> None:
-        """Ask where to write the whole chosen tensor, and write it."""
+        """Ask what to write of what is chosen, how and where, and write it."""
         self._export(choice=self.tree.choice)
 
     def export_shown(self) -> None:
-        """Ask where to write the rows and columns that are shown, and write them."""
+        """The same, for the rows and columns that are shown."""
         self._export(choice=self.tree.choice, shown=True)
 
+    def save_picture(self) -> None:
+        """Ask where to write the picture of the shown plane, and write it."""
+        if self._outgoing is not None:
+            self._outgoing.save_picture(self._open_files())
+
     def _export(self, choice: Choice | None, *, shown: bool = False) -> None:
-        if choice is None or choice.entry is None or self._exporter is None or self._page is None:
-            return
-        region = self._page.position.plane.region() if shown else None
-        self._exporter.ask(choice, region)
+        if choice is not None and self._outgoing is not None:
+            self._outgoing.export(choice, self._open_files(), shown=shown)
+
+    def _drag(self, choice: Choice) -> None:
+        if self._outgoing is not None:
+            self._outgoing.drag(choice)
+
+    def _open_files(self) -> tuple[Path, ...]:
+        """Every file that is open, none of which is ever written to."""
+        checkpoints = [file.checkpoint for file in self._files if file.checkpoint is not None]
+        return (
+            *(file.path for file in self._files),
+            *(path for checkpoint in checkpoints for path in checkpoint.files),
+        )
 
     def _copy_values(self) -> None:
         if self._page is not None:
@@ -466,7 +485,8 @@ class MainWindow(QMainWindow):
     # Drops --------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
+        # What is dragged out is not opened.
+        if event.mimeData().hasUrls() and event.source() is None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
@@ -493,6 +513,8 @@ class MainWindow(QMainWindow):
             ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
             ("Shift + these", "Select values"),
             ("Ctrl+A, Ctrl+C", "Select all values, copy the selected ones"),
+            ("Ctrl or Shift + click", "Select several tensors, to export them together"),
+            ("Dragging a tensor", "Takes it to a file manager, as .npy"),
             ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
         ]
         cells = "".join(
@@ -537,6 +559,8 @@ class MainWindow(QMainWindow):
                     self._settings.setValue(f"splitter/{name}", state)
         self._steps = None
         self.runner.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
         for file in self._files:
             if file.checkpoint is not None:
                 file.checkpoint.close()
@@ -596,7 +620,7 @@ def _open(path: Path, task: Task) -> _Opened:
 
 def _import_views(_: Task) -> None:
     """Import what the pages of tensors need, away from the GUI thread."""
-    for module in ("tensor_page", "exporting"):
+    for module in ("tensor_page", "outgoing"):
         import_module(f"inspector.gui.{module}")
 
 

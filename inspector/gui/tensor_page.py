@@ -127,7 +127,7 @@ class TensorPage(QWidget):
             lambda index: self.grid.set_format(_FORMATS[index][0])
         )
         self._export = QPushButton("Export…")
-        self._export.setToolTip("Write this tensor to a .npy file (Ctrl+E)")
+        self._export.setToolTip("Write this tensor, a part of it, or others to a file (Ctrl+E)")
         self._export.clicked.connect(self.export_requested)
         self._notice = Notice()
         self.axes = AxisBar(self.position)

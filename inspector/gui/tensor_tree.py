@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -25,6 +25,9 @@ from inspector.gui.tree_rows import Folding, Row, Rows, RowsWanted, build_rows, 
 from inspector.gui.tree_sorting import Column, Sort
 from inspector.gui.tree_text import totals_texts, totals_tooltip
 from inspector.gui.tree_view import TreeView
+
+if TYPE_CHECKING:
+    from inspector.gui.export_scopes import Scope
 
 #: Milliseconds without a key before what was typed is applied.
 _TYPING: Final = 80
@@ -58,6 +61,8 @@ class TensorTree(QWidget):
     reload_requested = Signal(object)
     #: A Choice, of a tensor.
     export_requested = Signal(object)
+    #: A Choice, of a tensor that the mouse takes hold of and moves away with.
+    dragged = Signal(object)
 
     def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +122,7 @@ class TensorTree(QWidget):
         view.removed.connect(self._row_removed)
         view.copied.connect(self._copy_name)
         view.menu_wanted.connect(self._open_menu)
+        view.dragged.connect(self._row_dragged)
         view.sort_clicked.connect(self._sort_clicked)
         view.all_unfolded.connect(self.expand_all)
 
@@ -168,6 +174,17 @@ class TensorTree(QWidget):
     def choice(self) -> Choice | None:
         """What is chosen, whether its row can be seen or not; None if nothing is."""
         return self._open.choice(self._current)
+
+    @property
+    def selects_several(self) -> bool:
+        """Whether more than one row is selected."""
+        return sum(map(len, self.view.selected_rows())) > 1
+
+    def several_scopes(self) -> tuple[Scope, ...]:
+        """What can be exported together with what is chosen."""
+        from inspector.gui.export_scopes import several_scopes
+
+        return several_scopes(self.view.rows, self._current, self.view.selected_rows())
 
     def expand_all(self) -> None:
         """Unfold everything."""
@@ -389,6 +406,11 @@ class TensorTree(QWidget):
             self.activated.emit(self.choice)
         elif row.is_foldable:
             self._toggle(row)
+
+    def _row_dragged(self, row: Row) -> None:
+        file = self._open.file(row.key.number)
+        if file is not None and _is_tensor(row):
+            self.dragged.emit(Choice(file, self._open.entry(file, row.key.name)))
 
     def _row_removed(self, row: Row) -> None:
         file = self._open.file(row.key.number)
