@@ -1,8 +1,9 @@
-"""A block-quantized tensor in a file: only the blocks that a region touches are read."""
+"""Numbers stored in blocks of several: only the blocks that a region touches are read."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Final
 
@@ -10,112 +11,56 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.geometry import contiguous
+from inspector.checkpoints.ggml import BLOCK_SIZES
 from inspector.checkpoints.model import TensorEntry
-from inspector.values.arrays import Array, read_only
-from inspector.values.conversion import Step, summary
-from inspector.values.dtypes import DType
+from inspector.values.arrays import Array
+from inspector.values.computed import MOST, BlockwiseTensor
+from inspector.values.conversion import Step
+from inspector.values.dtypes import DType, float4_table
 from inspector.values.ggml import BLOCKS, WITHOUT_REFERENCE, BlockType
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
-#: Numbers that are dequantized at a time, at most, unless one row's blocks are more: what they
-#: take on the way fits the cache.
-_MOST: Final = 1 << 18
 
-
-class BlockTensor:
-    """A tensor of ggml's blocks behind the one door (an `ArraySource`).
-
-    Its stored elements are its values, because a block's bytes mean nothing number by number.
+class BlockTensor(BlockwiseTensor):
+    """A tensor whose last axis is stored in blocks, each of several numbers in some bytes.
 
     Parameters
     ----------
-    entry
-        Whose dtype is one of `BLOCK_SIZES`.
-
-    Raises
-    ------
-    TensorError
-        If its values are not in the file, or nobody has said how its blocks are to be read.
+    stored
+        The blocks' own bytes, uint8: the last axis in blocks, and one more with the bytes of each.
+    count
+        Numbers in a block.
     """
 
-    def __init__(self, entry: TensorEntry) -> None:
-        self.entry = entry
-        self._type = _block_type(entry)
-        big = entry.storage is not None and entry.storage.byteorder == "big"
-        self._swapped = big and self._type.fields.newbyteorder(">") != self._type.fields
-        self._fields = self._type.fields.newbyteorder(">") if big else self._type.fields
-        rows = entry.shape[-1] // self._type.count
-        shape = (*entry.shape[:-1], rows, self._type.fields.itemsize)
-        self._bytes = StoredTensor(
-            replace(entry, dtype="uint8", shape=shape, stride=contiguous(shape), kind="dense")
-        )
+    def __init__(
+        self,
+        entry: TensorEntry,
+        stored: StoredTensor,
+        count: int,
+        dtype: DType,
+        steps: tuple[Step, ...],
+    ) -> None:
+        *outer, blocks, self._size = stored.shape
+        super().__init__(entry, (*outer, blocks * count), dtype, steps)
+        self.stored: Final = stored
+        self._count: Final = count
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The tensor's shape, in numbers."""
-        return self.entry.shape
-
-    @property
-    def dtype(self) -> DType:
-        """float32 under ggml's word."""
-        single = np.dtype(np.float32)
-        note = f"{self.entry.dtype} blocks dequantized to float32"
-        return DType(self.entry.dtype, single, single, "float", note=note)
-
-    @property
-    def stored(self) -> StoredTensor:
-        """The blocks' own bytes: the last axis in blocks, and one more with the bytes of each."""
-        return self._bytes
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """What every read of this tensor does, in order."""
-        how = (
-            "by ggml's formula"
-            if self.entry.dtype in WITHOUT_REFERENCE
-            else "bit for bit as gguf.dequantize does"
-        )
-        swapped = (Step("big-endian fields swapped", copies=True),) if self._swapped else ()
-        done = Step(f"{self.dtype.note}, {how}", copies=True)
-        return (*self._bytes.steps, *swapped, done)
-
-    @property
-    def summary(self) -> str:
-        """The steps in one line."""
-        return summary(self.steps, False)
-
-    def read(self, region: Region) -> Array:
-        """The values of a region (see `ArraySource`)."""
-        try:
-            out = np.empty(region.shape, np.float32)
-        except (MemoryError, ValueError) as error:
-            raise TensorError(
-                f"{self.entry.name}{region.text(self.shape)} has {region.numel:,} elements, "
-                "more than memory can hold.",
-                advice="Ask for a smaller region.",
-            ) from error
-        flat, done = out.reshape(-1), 0
-        for part in region.blocks(self._most(region)):
-            flat[done : done + part.numel] = self._part(part).reshape(-1)
-            done += part.numel
-        return read_only(out)
-
-    def read_raw(self, region: Region) -> Array:
-        """The values of a region: the same as `read` gives (see `ArraySource`)."""
-        return self.read(region)
+    @abstractmethod
+    def _numbers(self, blocks: Array) -> Array:
+        """The numbers of blocks: uint8 (blocks, bytes) to (blocks, `count`), or as many in all."""
 
     def _most(self, region: Region) -> int:
-        """Elements that are read at a time, so that their blocks are `_MOST` numbers."""
-        last, count = _as_range(region.axes[-1]), self._type.count
+        """As many that their blocks are `MOST` numbers, unless one row's blocks are more."""
+        last, count = _as_range(region.axes[-1]), self._count
         if not last or abs(last.step) > count:
-            return max(1, _MOST // count)
+            return max(1, MOST // count)
         numbers = (max(last[0], last[-1]) // count - min(last[0], last[-1]) // count + 1) * count
-        return max(1, _MOST * len(last) // numbers)
+        return max(1, MOST * len(last) // numbers)
 
     def _part(self, region: Region) -> Array:
-        """A part of a region, with its last axis; an axis that is dropped has one element."""
-        last, count = _as_range(region.axes[-1]), self._type.count
+        """An axis that is dropped has one element."""
+        last, count = _as_range(region.axes[-1]), self._count
         outer = region.axes[:-1]
         if abs(last.step) > count:
             # Each element is in a block of its own, and most blocks have none.
@@ -134,14 +79,91 @@ class BlockTensor:
 
     def _blocks(self, outer: tuple[range | int, ...], blocks: range) -> Array:
         """All numbers of some blocks of some rows."""
-        size = self._type.fields.itemsize
-        raw = self._bytes.read_raw(Region((*outer, blocks, range(size))))
-        fields = np.ascontiguousarray(raw).reshape(-1).view(self._fields)
-        # Scales from a file may be infinite or NaN, and so are the numbers then.
-        with np.errstate(all="ignore"):
-            numbers = self._type.dequantize(fields.astype(self._type.fields, copy=False))
+        raw = self.stored.read_raw(Region((*outer, blocks, range(self._size))))
+        numbers = self._numbers(np.ascontiguousarray(raw).reshape(-1, self._size))
         rows = tuple(len(axis) for axis in outer if isinstance(axis, range))
         return numbers.reshape((*rows, math.prod(numbers.shape) // max(1, math.prod(rows))))
+
+
+class Float4Tensor(BlockTensor):
+    """A tensor of ``float4_e2m1fn_x2``: two numbers from each element, the lower bits' first.
+
+    Source: ``torch/headeronly/util/Float4_e2m1fn_x2.h``.
+
+    Parameters
+    ----------
+    entry
+        Of that dtype. The values have twice as many columns; a tensor without axes has two values.
+    """
+
+    def __init__(self, entry: TensorEntry) -> None:
+        axes, strides = (entry.shape, entry.stride) if entry.shape else ((1,), (1,))
+        stored = _bytes_of(entry, (*axes, 1), (*strides, 1))
+        single = np.dtype(np.float32)
+        note = "two float4 numbers of each byte, along the last axis, widened to float32, exact"
+        dtype = DType(entry.dtype, single, single, "float", note=note)
+        steps = (*stored.reading_steps, Step(note, copies=True))
+        super().__init__(entry, stored, 2, dtype, steps)
+
+    def _numbers(self, blocks: Array) -> Array:
+        return float4_table()[np.concatenate((blocks & 15, blocks >> 4), axis=1)]
+
+
+class GgmlTensor(BlockTensor):
+    """A tensor of ggml's blocks.
+
+    Parameters
+    ----------
+    entry
+        Whose dtype is one of `BLOCK_SIZES`.
+
+    Raises
+    ------
+    TensorError
+        If its values are not in the file, or nobody has said how its blocks are to be read.
+    """
+
+    def __init__(self, entry: TensorEntry) -> None:
+        self._type = _block_type(entry)
+        big = entry.storage is not None and entry.storage.byteorder == "big"
+        self._fields = self._type.fields.newbyteorder(">") if big else self._type.fields
+        swapped = self._fields != self._type.fields
+        stored = ggml_bytes(entry)
+        how = (
+            "by ggml's formula"
+            if entry.dtype in WITHOUT_REFERENCE
+            else "bit for bit as gguf.dequantize does"
+        )
+        note = f"{entry.dtype} blocks dequantized to float32"
+        single = np.dtype(np.float32)
+        super().__init__(
+            entry,
+            stored,
+            self._type.count,
+            DType(entry.dtype, single, single, "float", note=note),
+            (
+                *stored.steps,
+                *((Step("big-endian fields swapped", copies=True),) if swapped else ()),
+                Step(f"{note}, {how}", copies=True, exact=False),
+            ),
+        )
+
+    def _numbers(self, blocks: Array) -> Array:
+        fields = blocks.reshape(-1).view(self._fields)
+        # Scales from a file may be infinite or NaN, and so are the numbers then.
+        with np.errstate(all="ignore"):
+            return self._type.dequantize(fields.astype(self._type.fields, copy=False))
+
+
+def ggml_bytes(entry: TensorEntry) -> StoredTensor:
+    """The bytes of ggml's blocks: the last axis in blocks, and one more with the bytes of each."""
+    count, size = BLOCK_SIZES[entry.dtype]
+    shape = (*entry.shape[:-1], entry.shape[-1] // count, size)
+    return _bytes_of(entry, shape, contiguous(shape))
+
+
+def _bytes_of(entry: TensorEntry, shape: tuple[int, ...], stride: tuple[int, ...]) -> StoredTensor:
+    return StoredTensor(replace(entry, dtype="uint8", shape=shape, stride=stride, kind="dense"))
 
 
 def _as_range(axis: range | int) -> range:
