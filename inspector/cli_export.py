@@ -89,9 +89,11 @@ def export(wanted: Wanted) -> None:
 
 def _entries(checkpoint: Checkpoint, patterns: Sequence[str]) -> list[TensorEntry]:
     """The tensors that are meant, each once, in the order of the patterns and then the file's."""
+    from inspector.values.nested import piece_named
+
     found: dict[str, TensorEntry] = {}
     for pattern in patterns:
-        exact = checkpoint.find(pattern)
+        exact = checkpoint.find(pattern) or piece_named(checkpoint, pattern)
         matching = [exact] if exact is not None else _matching(checkpoint, pattern)
         if not matching:
             raise InspectorError(_nothing(checkpoint, pattern))
@@ -127,19 +129,20 @@ def _part(entry: TensorEntry, wanted: Wanted) -> Part:
     from inspector.export.parts import part_of
     from inspector.values.forms import Form
     from inspector.values.regions import parse_region
+    from inspector.values.tensors import tensor_source
 
     form = wanted.form or "values"
     if form not in get_args(Form):
         raise UsageError(f"{form} is no form; there are {', '.join(get_args(Form))}.")
-    region = None
+    region, shape = None, tensor_source(entry, cast(Form, form)).shape
     if wanted.region is not None:
         try:
-            region = parse_region(wanted.region, entry.shape)
+            region = parse_region(wanted.region, shape)
         except InspectorError as error:
             raise UsageError(
                 f"{entry.name}: {error.message}", where=error.where, advice=error.advice
             ) from error
-    return part_of(entry, cast(Form, form), region)
+    return part_of(entry, cast(Form, form), region, shape)
 
 
 class _ProgressLine:

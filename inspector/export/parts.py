@@ -14,6 +14,7 @@ from inspector.checkpoints.model import TensorEntry
 from inspector.export.formats import ExportFormat
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.forms import Form
+from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
@@ -34,12 +35,15 @@ class Part:
         The tensor's.
     note
         What was done to get its values, in words.
+    packed
+        The stored elements, if several numbers of this part are in each.
     """
 
     name: str
     source: ArraySource
     region: Region
     note: str = ""
+    packed: ArraySource | None = None
 
 
 def whole_part(name: str, source: ArraySource, region: Region | None = None) -> Part:
@@ -86,7 +90,9 @@ def part_of(
             f"In this form, {entry.name} has another shape, so no part of it can be chosen.",
             advice="Export the whole tensor.",
         )
-    return Part(entry.name, source, wanted, source.summary)
+    is_packed = entry.dtype == "float4_e2m1fn_x2" and form == "values" and region is None
+    packed = StoredTensor(entry) if is_packed and entry.storage is not None else None
+    return Part(entry.name, source, wanted, source.summary, packed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 from inspector.checkpoints.errors import ExportError
-from inspector.checkpoints.formats.safetensors import DTYPES, MAX_HEADER
+from inspector.checkpoints.formats.safetensors import DTYPES as NAMES
+from inspector.checkpoints.formats.safetensors import MAX_HEADER
 from inspector.export.formats import format_named
 from inspector.export.parts import Item, Part, Plan, Transfer, little_endian
+from inspector.values.dtypes import DTYPES
+from inspector.values.regions import Region
 
-_WORDS: Final = {dtype: word for word, dtype in DTYPES.items()}
+_WORDS: Final = {dtype: word for word, dtype in NAMES.items()}
 
 #: As the reference writer ranks them, the last first.
 _ORDER: Final = (
@@ -84,8 +88,12 @@ def write(wanted: Plan, file: BinaryIO, transfer: Transfer) -> None:
 
 
 def _item(part: Part) -> Item:
+    if part.packed is not None:
+        part = replace(part, source=part.packed, region=Region.whole(part.packed.shape))
     dtype, shape = part.source.dtype, part.region.shape
-    word = _WORDS.get(dtype.name)
+    # Values that were computed are what NumPy says, whatever they were computed of.
+    is_stored = dtype.raw == DTYPES[dtype.name].raw if dtype.name in DTYPES else False
+    word = _WORDS.get(dtype.name if is_stored else dtype.raw.name)
     if word is None:
         raise ExportError(
             f"{part.name} is {dtype.name}, and safetensors has no such type.",
@@ -100,7 +108,8 @@ def _item(part: Part) -> Item:
             )
         # The file counts single numbers; torch counts the bytes that hold two of them.
         shape = (*shape[:-1], 2 * shape[-1])
-    note = part.note if dtype.raw == dtype.values and not dtype.note else f"stored as {word}, as is"
+    is_kept = part.packed is not None or (is_stored and dtype.raw != dtype.values)
+    note = f"the stored bits as they are, {word}" if is_kept else part.note
     # What UTF-8 has no bytes for is escaped.
     name = part.name.encode("utf-8", "backslashreplace").decode()
     return Item(part, name if name != _TAKEN else f"{name}_2", shape, word, note, raw=True)

@@ -59,7 +59,7 @@ class TensorTree(QWidget):
     close_requested = Signal(object)
     #: An OpenFile.
     reload_requested = Signal(object)
-    #: A Choice, of a tensor.
+    #: A Choice, of a tensor or of what holds tensors.
     export_requested = Signal(object)
     #: A Choice, of a tensor that the mouse takes hold of and moves away with.
     dragged = Signal(object)
@@ -437,9 +437,9 @@ class TensorTree(QWidget):
 
     def _fill_menu(self, menu: QMenu, row: Row, file: OpenFile) -> None:
         add: Callable[[str, Callable[[], object]], object] = menu.addAction
-        if _is_tensor(row):
-            choice = Choice(file, self._open.entry(file, row.key.name))
-            add("Export…", lambda: self.export_requested.emit(choice))
+        if row.count:
+            entry = self._open.entry(file, row.key.name) if _is_tensor(row) else None
+            add("Export…", lambda: self.export_requested.emit(Choice(file, entry)))
             menu.addSeparator()
         add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
         item = row.item

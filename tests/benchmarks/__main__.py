@@ -20,6 +20,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from inspector.analysis.histogram import analyse
 from inspector.analysis.statistics import summarise
@@ -209,8 +210,8 @@ def measure_export(folder: Path, times: int, side: int) -> None:
         with copy.open("rb+") as file:
             os.fsync(file.fileno())
 
-    def exported(name: str = "npy", target: Path = target) -> None:
-        plan = plan_export(format_named(name), [part_of(entry)])
+    def exported() -> None:
+        plan = plan_export(format_named("npy"), [part_of(entry)])
         export_plan(plan, target, check=never, progress=ignore)
 
     ours = best(exported, times)
@@ -227,6 +228,42 @@ def measure_export(folder: Path, times: int, side: int) -> None:
     )
     reference = int(process("-c", loading + MEMORY, str(path), str(target))) / 1024
     row("peak memory of that export / torch and np.save", ours, reference, "< 300 MiB", "MiB")
+    measure_formats(folder, times, side)
+
+
+def measure_formats(folder: Path, times: int, side: int) -> None:
+    """From a file to the formats that have a writer of their own, which does without fsync."""
+    path = folder / "values.pt"
+    entry = stored(path, "w").entry
+    tensor = torch.load(path, mmap=True, weights_only=True)["w"]
+    size = f"{side * side >> 18} MiB"
+    writers = (
+        ("npz", "np.savez", lambda: np.savez(folder / "reference.npz", w=tensor.numpy())),
+        ("safetensors", "save_file", lambda: save_file({"w": tensor}, folder / "reference.st")),
+    )
+    programs = {
+        "npz": "np.savez(sys.argv[2], w=torch.load(sys.argv[1], mmap=True)['w'].numpy());",
+        "safetensors": "save_file({'w': torch.load(sys.argv[1], mmap=True)['w']}, sys.argv[2]);",
+    }
+    for name, theirs, write in writers:
+        target = folder / f"out.{name}"
+
+        def exported(name: str = name, target: Path = target) -> None:
+            plan = plan_export(format_named(name), [part_of(entry)])
+            export_plan(plan, target, check=never, progress=ignore)
+
+        what = f"export of {size} as {name} with fsync / {theirs} of the tensor, without"
+        row(what, best(exported, times), best(write, times), "")
+        program = (
+            "import sys; from inspector.cli import main;"
+            "main([sys.argv[1], '--export', 'w', '--output', sys.argv[2]]);"
+        )
+        ours = int(process("-c", program + MEMORY, str(path), str(target)).split()[-1]) / 1024
+        program = "import sys, torch, numpy as np; from safetensors.torch import save_file;"
+        program += programs[name] + MEMORY
+        reference = int(process("-c", program, str(path), str(target))) / 1024
+        row(f"peak memory of that export / torch and {theirs}", ours, reference, "", "MiB")
+        target.unlink()
 
 
 def measure_analysis(folder: Path, times: int, side: int) -> None:

@@ -81,7 +81,7 @@ def all_tensors() -> dict[str, torch.Tensor]:
 
 def plain_values(tensor: torch.Tensor) -> Array:
     """What torch says the values are, as NumPy: widened where NumPy has no such dtype."""
-    if str(tensor.dtype).removeprefix("torch.") not in np.sctypeDict:
+    if tensor.dtype == torch.bfloat16 or "float8" in str(tensor.dtype):
         tensor = tensor.float()
     return tensor.contiguous().numpy()
 
@@ -167,6 +167,45 @@ def test_safetensors_is_the_reference_writers_file(
                     found.reshape(-1, 1).view(torch.uint8).reshape(-1, width),
                     tensor.contiguous().reshape(-1, 1).view(torch.uint8).reshape(-1, width),
                 )
+
+
+@pytest.mark.parametrize("dtype", ["float4_e2m1fn_x2", "float8_e8m0fnu"])
+def test_safetensors_keeps_packed_and_rare_types(dtype: str, tmp_path: Path) -> None:
+    tensors = {"w": random_tensor(dtype, 3, 8), "v": random_tensor(dtype, 4)}
+    torch.save(tensors, tmp_path / "rare.pt")
+    checkpoint = open_checkpoint(tmp_path / "rare.pt")
+    result = export_parts("safetensors", parts_of(checkpoint), tmp_path / "out.safetensors")
+    assert result.plan.notes[0].startswith("the stored bits as they are, F")
+    save_file(tensors, tmp_path / "reference.safetensors", metadata={"format": "pt"})
+    ours = (tmp_path / "out.safetensors").read_bytes()
+    assert ours == (tmp_path / "reference.safetensors").read_bytes()
+    # As numbers, two float4 ones of each byte.
+    export_parts("npz", parts_of(checkpoint), tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as loaded:
+        assert loaded["w"].shape == (3, 16 if dtype == "float4_e2m1fn_x2" else 8)
+        assert loaded["w"].dtype == np.float32
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_sparse_and_quantized_tensors_as_numbers(tmp_path: Path) -> None:
+    dense = torch.tensor([[0.0, 1.5, 0.0], [2.5, 0.0, -1.0]]).bfloat16()
+    numbers = torch.randn(4, 6)
+    tensors = {
+        "sparse": dense.to_sparse(),
+        "quantized": torch.quantize_per_channel(
+            numbers, torch.rand(4) + 0.1, torch.zeros(4, dtype=torch.long), 0, torch.qint8
+        ),
+    }
+    torch.save(tensors, tmp_path / "kinds.pt")
+    checkpoint = open_checkpoint(tmp_path / "kinds.pt")
+    export_parts("safetensors", parts_of(checkpoint), tmp_path / "out.safetensors")
+    found = load_file(tmp_path / "out.safetensors")
+    assert torch.equal(found["sparse"], dense.float())
+    assert torch.equal(found["quantized"], tensors["quantized"].dequantize())
+    entry = checkpoint.find("quantized")
+    assert entry is not None
+    export_parts("npy", [part_of(entry, "integers")], tmp_path / "integers.npy")
+    assert np.load(tmp_path / "integers.npy").tolist() == tensors["quantized"].int_repr().tolist()
 
 
 def test_mat_holds_torchs_values(
