@@ -25,10 +25,13 @@ class Step:
         In a few words, such as ``moved from cuda:0 to the CPU``.
     copies
         Whether the numbers were copied, so that the array no longer shares the tensor's memory.
+    exact
+        Whether every number stays what it was; else it was rounded.
     """
 
     text: str
     copies: bool = False
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,9 @@ def _raw_values(tensor: torch.Tensor) -> RawValues:
         steps.append(Step(f"moved from {tensor.device} to the CPU", copies=True))
         tensor = _moved(tensor)
     if tensor.is_quantized:
-        steps.append(Step(f"{_dtype_name(tensor)} dequantized to float32", copies=True))
+        steps.append(
+            Step(f"{_dtype_name(tensor)} dequantized to float32", copies=True, exact=False)
+        )
         tensor, shares = tensor.dequantize(), False
     if tensor.is_conj():
         steps.append(Step("conjugate resolved", copies=True))

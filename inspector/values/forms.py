@@ -32,13 +32,14 @@ class _Part:
 
     note: str
     take: Callable[[Array], Array]
+    exact: bool
 
 
 _COMPLEX: Final[dict[Form, _Part]] = {
-    "real": _Part("real parts", np.real),
-    "imaginary": _Part("imaginary parts", np.imag),
-    "magnitude": _Part("magnitudes, rounded to {}", np.abs),
-    "phase": _Part("phases in radians, rounded to {}", np.angle),
+    "real": _Part("real parts", np.real, True),
+    "imaginary": _Part("imaginary parts", np.imag, True),
+    "magnitude": _Part("magnitudes, rounded to {}", np.abs, False),
+    "phase": _Part("phases in radians, rounded to {}", np.angle, False),
 }
 
 
@@ -88,7 +89,7 @@ class ComplexPart:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What every read does, in order."""
-        return (*self._whole.steps, Step(self._dtype.note, copies=True))
+        return (*self._whole.steps, Step(self._dtype.note, copies=True, exact=self._part.exact))
 
     @property
     def summary(self) -> str:

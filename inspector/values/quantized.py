@@ -77,7 +77,7 @@ class BlockTensor:
             else "bit for bit as gguf.dequantize does"
         )
         swapped = (Step("big-endian fields swapped", copies=True),) if self._swapped else ()
-        done = Step(f"{self.dtype.note}, {how}", copies=True)
+        done = Step(f"{self.dtype.note}, {how}", copies=True, exact=False)
         return (*self._bytes.steps, *swapped, done)
 
     @property
