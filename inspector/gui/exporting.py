@@ -15,6 +15,7 @@ from inspector.export.npy import ExportResult, export_npy
 from inspector.gui.opened import Choice
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
+from inspector.values.forms import Form
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
@@ -34,13 +35,15 @@ class Exporter(QObject):
         self._folder = ""
         self._number = 0
 
-    def ask(self, choice: Choice, region: Region | None) -> None:
+    def ask(self, choice: Choice, region: Region | None, form: Form = "values") -> None:
         """Let the user choose a target, then export.
 
         Parameters
         ----------
         region
             What part of the tensor; None for the whole.
+        form
+            In which form.
         """
         entry = choice.entry
         assert entry is not None
@@ -50,14 +53,16 @@ class Exporter(QObject):
         dialog.setDefaultSuffix("npy")
         dialog.selectFile(file_name(entry.name))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.export(choice, region, Path(name)))
+        dialog.fileSelected.connect(lambda name: self.export(choice, region, Path(name), form))
         dialog.open()
 
     def _title(self, entry: TensorEntry, region: Region | None) -> str:
         part = "" if region is None else region.text(entry.shape)
         return f"Export {display_text(entry.name)}{part}"
 
-    def export(self, choice: Choice, region: Region | None, target: Path) -> None:
+    def export(
+        self, choice: Choice, region: Region | None, target: Path, form: Form = "values"
+    ) -> None:
         """Write a tensor, or a region of it, in the background."""
         entry = choice.entry
         assert entry is not None
@@ -68,7 +73,7 @@ class Exporter(QObject):
         self._runner.submit(
             ("export", self._number),
             Request(
-                work=partial(_write, entry, region, target, files),
+                work=partial(_write, entry, form, region, target, files),
                 done=self._done,
                 failed=self.failed.emit,
                 cancelled=lambda: self.message.emit(f"Export of {target.name} cancelled"),
@@ -93,9 +98,14 @@ def file_name(name: str) -> str:
 
 
 def _write(
-    entry: TensorEntry, region: Region | None, target: Path, files: Sequence[Path], task: Task
+    entry: TensorEntry,
+    form: Form,
+    region: Region | None,
+    target: Path,
+    files: Sequence[Path],
+    task: Task,
 ) -> ExportResult:
-    source = tensor_source(entry)
+    source = tensor_source(entry, form)
     return export_npy(
         source,
         region or Region.whole(source.shape),

@@ -24,7 +24,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
@@ -42,7 +41,9 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
+from inspector.gui.form_menu import FormMenu
 from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.status_line import StatusLine
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Appearance, Theme
@@ -111,11 +112,9 @@ class MainWindow(QMainWindow):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setSizes([330, 950])
         self.setCentralWidget(self._splitter)
-        self._read_out = QLabel()
-        self._read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._read_out.setAccessibleName("Value under the cursor")
+        self.status_line = StatusLine()
         self.activity = ActivityBar(self.runner)
-        self.statusBar().addWidget(self._read_out, 1)
+        self.statusBar().addWidget(self.status_line, 1)
         self.statusBar().addPermanentWidget(self.activity)
         self._connect()
         self._build_menus()
@@ -149,7 +148,10 @@ class MainWindow(QMainWindow):
         file_menu.addSeparator()
         _action(file_menu, "&Quit", self.close, keys.Quit)
         edit = self.menuBar().addMenu("&Edit")
-        self._copy = _action(edit, "&Copy values", self._copy_values, "Ctrl+Shift+C")
+        self._copy = _action(edit, "&Copy values", self._copy_values, keys.Copy)
+        # In the tree and in text, the same keys copy what is chosen there.
+        self._copy.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._copy_exact = _action(edit, "Copy &exact value", self._copy_exact_value, "Ctrl+Alt+C")
         self._copy_name = _action(edit, "Copy tensor &name", self._copy_tensor_name)
         _action(edit, "&Filter tensors", self.tree.focus_filter, keys.Find)
         view = self.menuBar().addMenu("&View")
@@ -169,6 +171,9 @@ class MainWindow(QMainWindow):
             action.setChecked(self._theme.appearance == appearance)
             looks.addAction(action)
         tensor = self.menuBar().addMenu("&Tensor")
+        self.form_menu = FormMenu("&Show as", tensor)
+        tensor.addMenu(self.form_menu)
+        tensor.addSeparator()
         self._export_whole = _action(tensor, "&Export…", self.export, "Ctrl+E")
         self._export_whole.setToolTip("Write the whole tensor to a .npy file")
         self._export_shown = _action(
@@ -181,8 +186,16 @@ class MainWindow(QMainWindow):
     def _update_actions(self) -> None:
         choice = self.tree.choice if self._files else None
         has_tensor = choice is not None and choice.entry is not None
-        for action in (self._export_whole, self._export_shown, self._copy, self._copy_name):
+        for action in (
+            self._export_whole,
+            self._export_shown,
+            self._copy,
+            self._copy_exact,
+            self._copy_name,
+        ):
             action.setEnabled(has_tensor)
+        if not has_tensor:
+            self.form_menu.set_forms((), "values")
         for action in (self._reload, self._close, self._close_all):
             action.setEnabled(bool(self._files))
 
@@ -206,7 +219,7 @@ class MainWindow(QMainWindow):
     @property
     def read_out(self) -> str:
         """What the status bar says of the value under the mouse, or of the last action."""
-        return self._read_out.text()
+        return self.status_line.full
 
     def open_paths(self, paths: Iterable[Path], tensor: str | None = None) -> None:
         """Open files in the background, and choose a tensor in the last one (by name).
@@ -344,7 +357,7 @@ class MainWindow(QMainWindow):
         self.tree.setVisible(False)
         self.pages.setCurrentWidget(self.welcome)
         self.setWindowTitle(TITLE)
-        self._read_out.clear()
+        self.status_line.show_element(None)
         self._show_change()
         self._update_actions()
 
@@ -368,7 +381,7 @@ class MainWindow(QMainWindow):
             if self._page is not None:
                 self._page.clear()
             self._pending = None
-            self._read_out.clear()
+            self.status_line.show_element(None)
             self.file_page.show_file(choice.file)
             self.pages.setCurrentWidget(self.file_page)
             self.setWindowTitle(f"{name} — {TITLE}")
@@ -417,7 +430,10 @@ class MainWindow(QMainWindow):
         self._page = page
         self._exporter = Exporter(self.runner, self)
         self.pages.addWidget(page)
-        page.read_out.connect(self._read_out.setText)
+        page.read_out.connect(self.status_line.show_element)
+        page.forms_changed.connect(self.form_menu.set_forms)
+        self.form_menu.chosen.connect(page.show_form)
+        page.grid.addActions((self._copy, self._copy_exact))
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
         self._exporter.message.connect(self._tell)
@@ -432,7 +448,7 @@ class MainWindow(QMainWindow):
             self._pending = None
 
     def _tell(self, text: str) -> None:
-        self._read_out.setText(text)
+        self.status_line.tell(text)
 
     def _complain(self, error: InspectorError) -> None:
         QMessageBox.critical(self, TITLE, str(error))
@@ -451,11 +467,16 @@ class MainWindow(QMainWindow):
         if choice is None or choice.entry is None or self._exporter is None or self._page is None:
             return
         region = self._page.position.plane.region() if shown else None
-        self._exporter.ask(choice, region)
+        shows = self._page.choice is not None and self._page.choice.entry is choice.entry
+        self._exporter.ask(choice, region, self._page.form if shows else "values")
 
     def _copy_values(self) -> None:
         if self._page is not None:
             self._page.grid.copy()
+
+    def _copy_exact_value(self) -> None:
+        if self._page is not None:
+            self._page.copy_exact()
 
     def _copy_tensor_name(self) -> None:
         choice = self.tree.choice
@@ -492,7 +513,7 @@ class MainWindow(QMainWindow):
         rows += [
             ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
             ("Shift + these", "Select values"),
-            ("Ctrl+A, Ctrl+C", "Select all values, copy the selected ones"),
+            ("Ctrl+A", "Select all values"),
             ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
         ]
         cells = "".join(

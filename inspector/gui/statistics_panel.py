@@ -77,6 +77,7 @@ class StatisticsPanel(QWidget):
         layout.addWidget(self._build_histogram(), 1)
         layout.addLayout(self._build_foot())
         position.tensor_changed.connect(self._restart)
+        position.form_changed.connect(self._restart)
         self._take_palette()
 
     def _build_figures(self) -> QGridLayout:
