@@ -98,7 +98,10 @@ class ComplexPart:
 
     def read(self, region: Region) -> Array:
         """One real number for each complex one in a region (see `ArraySource`)."""
-        return read_only(self._part.take(self._whole.read(region)))
+        numbers = self._whole.read(region)
+        # NaN and infinities are in the file, and nothing to warn of.
+        with np.errstate(all="ignore"):
+            return read_only(self._part.take(numbers))
 
     def read_raw(self, region: Region) -> Array:
         """The same as `read`."""
@@ -151,8 +154,9 @@ class RawBits:
         if not self._pairs:
             return read_only(self._stored.read_raw(region).view(self._dtype.raw))
         *axes, last = region.axes
-        numbers = np.ascontiguousarray(self._stored.read_raw(Region(tuple(axes))))
-        bits = numbers.reshape(-1).view(self._dtype.raw).reshape((*numbers.shape, 2))
+        numbers = self._stored.read_raw(Region(tuple(axes)))
+        flat = np.ascontiguousarray(numbers).reshape(-1)
+        bits = flat.view(self._dtype.raw).reshape((*numbers.shape, 2))
         return read_only(bits[..., last] if isinstance(last, int) else bits[..., list(last)])
 
     def read_raw(self, region: Region) -> Array:
