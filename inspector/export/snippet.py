@@ -23,15 +23,17 @@ from inspector.values.ggml import WITHOUT_REFERENCE
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
-#: What a pickle may ask for so that ``torch.load`` with ``weights_only`` makes plain dictionaries
-#: and tensors of it: less than torch allows, so that a path is always one of keys.
+#: What a pickle may ask for so that ``torch.load`` with ``weights_only`` makes plain containers and
+#: tensors of it: less than torch allows, so that a path is one of keys.
 _PLAIN_IMPORTS: Final = re.compile(
-    r"collections\.OrderedDict|torch\.Size|torch\.device"
-    r"|torch\._utils\._rebuild_(tensor_v2|tensor_v3|parameter)"
-    r"|torch\.(Double|Float|Half|Long|Int|Short|Char|Byte|Bool|BFloat16|Complex(Double|Float))"
-    r"Storage|torch\.storage\.UntypedStorage"
+    r"collections\.OrderedDict|torch\.Size|torch\.device|torch\.serialization\._get_layout"
+    r"|torch\._utils\._rebuild_(tensor_v2|tensor_v3|parameter|sparse_tensor|qtensor)"
+    r"|torch\._utils\._rebuild_(meta_tensor_no_storage|nested_tensor)"
+    r"|torch\.(Double|Float|Half|Long|Int|Short|Char|Byte|Bool|BFloat16|Complex(Double|Float)"
+    r"|QInt8|QUInt8|QInt32)Storage|torch\.storage\.UntypedStorage"
+    r"|torch\.per_(tensor|channel)_(affine|symmetric)"
     r"|torch\.(bool|u?int(8|16|32|64)|float(16|32|64)|bfloat16|complex(32|64|128)"
-    r"|float8_e(4m3fn|4m3fnuz|5m2|5m2fnuz|8m0fnu))"
+    r"|float8_e(4m3fn|4m3fnuz|5m2|5m2fnuz|8m0fnu)|q(u?int8|int32))"
 )
 #: A list of imports is cut there.
 _MANY_IMPORTS: Final = 1000

@@ -52,6 +52,7 @@ from inspector.resources import resource_path
 
 if TYPE_CHECKING:
     from inspector.gui.exporting import Exporter
+    from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
 
 TITLE: Final = "Tensor Inspector"
@@ -179,6 +180,13 @@ class MainWindow(QMainWindow):
         self._export_shown = _action(
             tensor, "Export what is &shown…", self.export_shown, "Ctrl+Shift+E"
         )
+        tensor.addSeparator()
+        copies = self._copy_python
+        self._python = (
+            _action(tensor, "Copy as &Python", partial(copies, "whole"), "Ctrl+Shift+C"),
+            _action(tensor, "Copy what is sho&wn as Python", partial(copies, "shown")),
+            _action(tensor, "Copy selected &cells as Python", partial(copies, "selected")),
+        )
         help_menu = self.menuBar().addMenu("&Help")
         _action(help_menu, "&Keys", self._show_keys, keys.HelpContents)
         _action(help_menu, "&About", self._show_about)
@@ -192,6 +200,7 @@ class MainWindow(QMainWindow):
             self._copy,
             self._copy_exact,
             self._copy_name,
+            *self._python,
         ):
             action.setEnabled(has_tensor)
         if not has_tensor:
@@ -433,7 +442,8 @@ class MainWindow(QMainWindow):
         page.read_out.connect(self.status_line.show_element)
         page.forms_changed.connect(self.form_menu.set_forms)
         self.form_menu.chosen.connect(page.show_form)
-        page.grid.addActions((self._copy, self._copy_exact))
+        page.grid.addActions((self._copy, self._copy_exact, self._python[2]))
+        page.python.addActions(self._python)
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
         self._exporter.message.connect(self._tell)
@@ -477,6 +487,10 @@ class MainWindow(QMainWindow):
     def _copy_exact_value(self) -> None:
         if self._page is not None:
             self._page.copy_exact()
+
+    def _copy_python(self, part: Part) -> None:
+        if self._page is not None:
+            self._page.copy_python(part)
 
     def _copy_tensor_name(self) -> None:
         choice = self.tree.choice

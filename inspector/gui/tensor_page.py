@@ -30,6 +30,7 @@ from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
 from inspector.gui.position import Position
+from inspector.gui.python_button import Part, PythonButton
 from inspector.gui.read_out import read_element
 from inspector.gui.statistics_panel import StatisticsPanel
 from inspector.gui.status_line import ReadOut
@@ -109,6 +110,7 @@ class TensorPage(QWidget):
         for view in (self.heatmap, self.statistics, self.grid):
             view.failed.connect(self.show_error)
         self.grid.message.connect(self.message)
+        self.python.message.connect(self.message)
         self.heatmap.hovered.connect(self._hover)
         self.position.cell_changed.connect(self._tell_cell)
         self.position.plane_changed.connect(self._tell_cell)
@@ -126,6 +128,7 @@ class TensorPage(QWidget):
         self.form_box.chosen.connect(self.show_form)
         self.format_box = FormatBox()
         self.format_box.chosen.connect(self.grid.set_format)
+        self.python = PythonButton(self._runner)
         self._export = QPushButton("Export…")
         self._export.setToolTip("Write this tensor to a .npy file (Ctrl+E)")
         self._export.clicked.connect(self.export_requested)
@@ -135,6 +138,7 @@ class TensorPage(QWidget):
     def _build_views(self) -> None:
         title, how = QHBoxLayout(), QHBoxLayout()
         title.addWidget(self._name, 1)
+        title.addWidget(self.python)
         title.addWidget(self._export)
         how.addWidget(self.conversion, 1)
         for box in (self.form_box, self.format_box):
@@ -215,6 +219,7 @@ class TensorPage(QWidget):
     def clear(self) -> None:
         """Show no tensor, and stop what was done for the last one."""
         self._choice = None
+        self.python.clear()
         self._set_source(None)
 
     def show_choice(self, choice: Choice) -> None:
@@ -251,6 +256,7 @@ class TensorPage(QWidget):
         self.form_box.set_forms(forms, self._form)
         self.forms_changed.emit(forms, self._form)
         self._export.setEnabled(False)
+        self.python.clear()
         self._runner.submit(
             "tensor",
             Request(
@@ -270,6 +276,9 @@ class TensorPage(QWidget):
         self._stack.setCurrentWidget(self._views)
         self._export.setEnabled(True)
         self.format_box.set_numbers(source.dtype.values, raw=self._form == "raw")
+        opened = self._choice.file.checkpoint if self._choice is not None else None
+        if opened is not None:
+            self.python.show_tensor(opened, source.entry, self._form)
         # One number needs no picture, and none has none.
         self._upper.setVisible(source.entry.numel > 0 and len(source.shape) > 0)
         if before is not None and before.entry is source.entry:
@@ -332,6 +341,16 @@ class TensorPage(QWidget):
                 done=self._put_on_clipboard,
                 failed=self.show_error,
             ),
+        )
+
+    def copy_python(self, part: Part) -> None:
+        """Copy Python that makes the array, or a part of it, in the form that is shown."""
+        if self._source is None:
+            return
+        plane = self.position.plane
+        regions = {"whole": None, "shown": plane.region()}
+        self.python.copy(
+            plane.region(*self.grid.selection) if part == "selected" else regions[part]
         )
 
     def _put_on_clipboard(self, found: ReadOut) -> None:

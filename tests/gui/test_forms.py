@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -400,3 +401,56 @@ def test_nothing_is_rounded_unless_it_says_so(checkpoint: Path) -> None:
         if entry.storage is not None:
             lines = conversion_lines(tensor_source(entry).steps)
             assert lines[-1] == "Every number is exactly the one that is stored."
+
+
+# Python ------------------------------------------------------------------------------------------
+
+
+def run_clipboard() -> np.ndarray:
+    space: dict[str, np.ndarray] = {}
+    exec(QGuiApplication.clipboard().text(), space)
+    return space["array"]
+
+
+def test_python_by_key_button_and_menu(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    page = show(qtbot, window, checkpoint, "half")
+    expected = torch.load(checkpoint)["half"].float().numpy()
+    window.activateWindow()
+    qtbot.waitActive(window)
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_C, keys)
+    idle(qtbot, window)
+    np.testing.assert_array_equal(run_clipboard(), expected)
+    assert "lines of Python" in window.read_out
+    assert "torch.load" in page.python.toolTip()
+    pick(qtbot, window, "Raw bits")
+    page.grid.select_all()
+    page.position.move_to(2, 1)
+    page.grid._anchor = (1, 3)
+    QGuiApplication.clipboard().clear()
+    page.grid.actions()[2].trigger()
+    idle(qtbot, window)
+    bits = torch.load(checkpoint)["half"].view(torch.int16).numpy().view(np.uint16)
+    np.testing.assert_array_equal(run_clipboard(), bits[1:3, 1:4])
+    QGuiApplication.clipboard().clear()
+    qtbot.mouseClick(page.python, Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
+    idle(qtbot, window)
+    np.testing.assert_array_equal(run_clipboard(), bits)
+
+
+def test_where_there_is_no_python_it_says_why(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    plain, packed = tmp_path / "plain.pt", tmp_path / "packed.pt"
+    torch.save({"w": torch.ones(3, 3)}, plain)
+    with zipfile.ZipFile(plain) as archive, zipfile.ZipFile(packed, "w") as out:
+        for name in archive.namelist():
+            out.writestr(name, archive.read(name), zipfile.ZIP_DEFLATED)
+    page = show(qtbot, window, packed, "w")
+    assert page.python.isEnabled()
+    pick(qtbot, window, "Raw bits")
+    assert not page.python.isEnabled()
+    assert "not lie in the file in one piece" in page.python.toolTip()
+    page.copy_python("whole")
+    idle(qtbot, window)
+    assert "not lie in the file in one piece" in window.read_out
