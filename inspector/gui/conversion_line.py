@@ -24,7 +24,7 @@ class ConversionLine(QWidget):
         self._button.toggled.connect(self._unfold)
         size = self.fontMetrics().height()
         self._button.setFixedSize(size, size)
-        self._line = ElidedLabel()
+        self._line = ElidedLabel(Qt.TextElideMode.ElideRight)
         self._line.set_faint()
         self._steps = QLabel()
         self._steps.setTextFormat(Qt.TextFormat.PlainText)
@@ -36,14 +36,14 @@ class ConversionLine(QWidget):
         self._steps.setAccessibleName("The steps")
         self._steps.setContentsMargins(size + 4, 0, 0, 2)
         self._steps.hide()
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self._button)
-        row.addWidget(self._line, 1)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(4)
+        self._row.addWidget(self._button)
+        self._row.addWidget(self._line, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
-        layout.addLayout(row)
+        layout.addLayout(self._row)
         layout.addWidget(self._steps)
         self.clear()
 
@@ -61,6 +61,10 @@ class ConversionLine(QWidget):
     def button(self) -> QToolButton:
         """What unfolds the steps."""
         return self._button
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put a widget at the end of the line; the steps have the whole width below."""
+        self._row.addWidget(widget)
 
     def clear(self) -> None:
         """Say nothing."""

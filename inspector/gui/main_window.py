@@ -172,7 +172,7 @@ class MainWindow(QMainWindow):
             action.setChecked(self._theme.appearance == appearance)
             looks.addAction(action)
         tensor = self.menuBar().addMenu("&Tensor")
-        self.form_menu = FormMenu("&Show as", tensor)
+        self.form_menu = FormMenu("Show &as", tensor)
         tensor.addMenu(self.form_menu)
         tensor.addSeparator()
         self._export_whole = _action(tensor, "&Export…", self.export, "Ctrl+E")

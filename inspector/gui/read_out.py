@@ -16,6 +16,9 @@ from inspector.values.text import number_text
 #: Characters of an exact value in the line; the tooltip has all.
 _LONGEST: Final = 40
 
+#: Characters of a line of the tooltip.
+_LINE: Final = 70
+
 #: For the parts of complex numbers: which of the two numbers a form shows.
 _HALF: Final[dict[Form, int]] = {"real": 0, "imaginary": 1}
 
@@ -68,15 +71,15 @@ def describe_element(
     exact = _joined([part.exact for part in bits]) if bits and form != "raw" else text
     if form == "raw" and len(bits) == 1:
         text = bits[0].hexadecimal
-    head = f"{list(element)} = {text}"
+    head = f"{list(element)} = {text}" if element else text
     parts = _single(bits[0], text, form) if len(bits) == 1 else _double(bits)
     parts = [part for part in parts if part]
     texts = tuple("   ".join((head, *parts[:count])) for count in range(len(parts), -1, -1))
-    rows = [("value", exact if form != "raw" else text)]
+    rows = []
     for number, part in enumerate(bits):
         name = ("real part: ", "imaginary part: ")[number] if len(bits) == 2 else ""
         rows += [(f"{name}{key}", content) for key, content in _rows(part)]
-    return ReadOut((*texts, text), _table(str(list(element)), rows), exact)
+    return ReadOut((*texts, text), head, text, _table(rows), exact)
 
 
 def _single(bits: Bits, text: str, form: Form) -> list[str]:
@@ -149,15 +152,15 @@ def _joined(parts: list[str]) -> str:
     return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
 
 
-def _table(title: str, rows: list[tuple[str, str]]) -> str:
+def _table(rows: list[tuple[str, str]]) -> str:
     cells = "".join(
         f"<tr><td style='padding-right:12px'>{escape(name)}</td><td>{_breakable(content)}</td></tr>"
         for name, content in rows
     )
-    return f"<p><b>{escape(title)}</b></p><table>{cells}</table>"
+    return f"<table>{cells}</table>" if rows else ""
 
 
 def _breakable(text: str) -> str:
-    """Long digits that a tooltip can break."""
-    lines = [text[start : start + 70] for start in range(0, len(text), 70)]
+    """Long digits in lines that fit a tooltip."""
+    lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
     return "<br>".join(escape(line) for line in lines)

@@ -19,14 +19,20 @@ class ReadOut:
     ----------
     texts
         The line in ever fewer words, the longest first.
-    tooltip
-        All of it, as HTML.
+    head
+        Which element it is, and its value.
+    value
+        The number alone.
+    table
+        What its bits say, as HTML.
     exact
         The value with all its digits, for the clipboard.
     """
 
     texts: tuple[str, ...]
-    tooltip: str
+    head: str
+    value: str
+    table: str
     exact: str
 
 
@@ -48,7 +54,7 @@ class StatusLine(FittingLine):
         """Say what there is to say of an element; None says nothing."""
         self._full = found.texts[0] if found else ""
         self.set_texts(found.texts if found else ())
-        self.setToolTip(found.tooltip if found else "")
+        self.setToolTip(f"<p><b>{escape(found.head)}</b></p>{found.table}" if found else "")
 
     def tell(self, text: str) -> None:
         """Say a sentence."""

@@ -32,6 +32,7 @@ from inspector.gui.opened import Choice
 from inspector.gui.position import Position
 from inspector.gui.python_button import Part, PythonButton
 from inspector.gui.read_out import read_element
+from inspector.gui.scalar_view import ScalarView
 from inspector.gui.statistics_panel import StatisticsPanel
 from inspector.gui.status_line import ReadOut
 from inspector.gui.tasks import Request, Task, TaskRunner
@@ -122,7 +123,7 @@ class TensorPage(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         font.setBold(True)
         self._name.setFont(font)
-        self._facts = ElidedLabel()
+        self._facts = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.conversion = ConversionLine()
         self.form_box = FormBox()
         self.form_box.chosen.connect(self.show_form)
@@ -136,18 +137,17 @@ class TensorPage(QWidget):
         self.axes = AxisBar(self.position)
 
     def _build_views(self) -> None:
-        title, how = QHBoxLayout(), QHBoxLayout()
+        title = QHBoxLayout()
         title.addWidget(self._name, 1)
         title.addWidget(self.python)
         title.addWidget(self._export)
-        how.addWidget(self.conversion, 1)
         for box in (self.form_box, self.format_box):
-            how.addWidget(box, 0, Qt.AlignmentFlag.AlignTop)
+            self.conversion.add_beside(box)
         top = QVBoxLayout()
         top.setSpacing(2)
         top.addLayout(title)
         top.addWidget(self._facts)
-        top.addLayout(how)
+        top.addWidget(self.conversion)
         self._upper = QSplitter(Qt.Orientation.Horizontal)
         self._upper.addWidget(self.heatmap)
         self._upper.addWidget(self.statistics)
@@ -168,7 +168,9 @@ class TensorPage(QWidget):
         self._without.setWordWrap(True)
         self._without.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._stack = QStackedWidget()
+        self.scalar = ScalarView()
         self._stack.addWidget(self._views)
+        self._stack.addWidget(self.scalar)
         self._stack.addWidget(self._without)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -273,14 +275,15 @@ class TensorPage(QWidget):
     def _take(self, prepared: _Prepared) -> None:
         source, before = prepared.source, self._source
         self.conversion.show_steps(prepared.summary, prepared.steps)
-        self._stack.setCurrentWidget(self._views)
+        self._stack.setCurrentWidget(self._views if source.shape else self.scalar)
         self._export.setEnabled(True)
         self.format_box.set_numbers(source.dtype.values, raw=self._form == "raw")
+        if not source.shape:
+            self.format_box.hide()  # one number has the room for all its digits
         opened = self._choice.file.checkpoint if self._choice is not None else None
         if opened is not None:
             self.python.show_tensor(opened, source.entry, self._form)
-        # One number needs no picture, and none has none.
-        self._upper.setVisible(source.entry.numel > 0 and len(source.shape) > 0)
+        self._upper.setVisible(source.entry.numel > 0)  # no number has no picture
         if before is not None and before.entry is source.entry:
             self._runner.supersede("copy")
             self._source = source
@@ -324,10 +327,15 @@ class TensorPage(QWidget):
             "hover",
             Request(
                 work=partial(_read_out, source, self._form, plane, cell),
-                done=self.read_out.emit,
+                done=self._show_element,
                 failed=self.show_error,
             ),
         )
+
+    def _show_element(self, found: ReadOut) -> None:
+        self.read_out.emit(found)
+        if self._source is not None and not self._source.shape:
+            self.scalar.show_element(found)
 
     def copy_exact(self) -> None:
         """Copy the current cell's value with all the digits it has."""

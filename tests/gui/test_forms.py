@@ -334,7 +334,7 @@ def test_the_read_out_of_a_number_with_hundreds_of_digits() -> None:
     found = describe_element((7,), np.float64(5e-324), "values", explain(1, "float64"))
     assert len(found.exact) > 700
     assert Fraction(found.exact) == Fraction(5e-324)
-    assert found.exact[:70] in found.tooltip
+    assert found.exact[:70] in found.table
     assert all(len(text) < 200 for text in found.texts)
 
 
@@ -352,6 +352,7 @@ def test_the_line_says_the_value_first_in_whatever_room(qtbot: QtBot) -> None:
         seen.add(line.text())
     assert seen == set(found.texts)
     assert found.exact in line.toolTip()
+    assert found.head in line.toolTip()
 
 
 def test_the_current_cell_is_told_and_copied(
@@ -401,6 +402,38 @@ def test_nothing_is_rounded_unless_it_says_so(checkpoint: Path) -> None:
         if entry.storage is not None:
             lines = conversion_lines(tensor_source(entry).steps)
             assert lines[-1] == "Every number is exactly the one that is stored."
+
+
+def test_one_number_is_shown_large(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "scalars.pt"
+    torch.save({"a": torch.tensor(0.1), "b": torch.tensor(3 - 4j), "c": torch.ones(2)}, path)
+    page = show(qtbot, window, path, "a")
+    assert page.scalar.isVisible()
+    assert page.scalar.number == "0.1"
+    assert "0.100000001490116119384765625" in page.scalar._bits.text()
+    pick(qtbot, window, "Raw bits")
+    assert page.scalar.number == "0x3DCCCCCD"
+    show(qtbot, window, path, "b")
+    assert not page.scalar.isVisible()
+    assert page.grid.text_at(1, 0) == "0xC0800000"
+    pick(qtbot, window, "Magnitude")
+    assert page.scalar.number == "5"
+    show(qtbot, window, path, "c")
+    assert page.grid.isVisible()
+
+
+def test_keys_copy_what_has_the_focus(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    page = show(qtbot, window, checkpoint, "half")
+    window.activateWindow()
+    qtbot.waitActive(window)
+    window.tree.view.setFocus()
+    qtbot.keyClick(window.tree.view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    idle(qtbot, window)
+    assert QGuiApplication.clipboard().text() == "half"
+    page.grid.setFocus()
+    qtbot.keyClick(page.grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    idle(qtbot, window)
+    assert float(QGuiApplication.clipboard().text()) == torch.load(checkpoint)["half"][0, 0].item()
 
 
 # Python ------------------------------------------------------------------------------------------
