@@ -77,6 +77,8 @@ def snippet(
     InspectorError
         If there is no such form, or no code in a few lines; it says why.
     """
+    while entry.kind == "subclass" and entry.storage is None and len(entry.components) == 1:
+        (entry,) = entry.components  # a wrapper shows what is in it
     source = tensor_source(entry, form)
     wanted = Wanted(
         checkpoint, entry, form, region or Region.whole(source.shape), source.shape, source.dtype
@@ -92,11 +94,14 @@ def _why_not(wanted: Wanted) -> str:
     entry, kind = wanted.entry, wanted.checkpoint.format
     if entry.dtype in WITHOUT_REFERENCE:
         return f"The gguf package can not dequantize {entry.dtype}, so no snippet gives its values."
-    if entry.kind != "dense":
-        return f"There is no snippet for this form of a {entry.kind.replace('_', ' ')} tensor."
+    if entry.kind not in ("dense", "subclass"):
+        return (
+            f"No library makes this form of a {entry.kind.replace('_', ' ')} tensor in a few safe "
+            "lines. Export it instead."
+        )
     return (
-        f"The bytes of this tensor do not lie in the file in one piece, and no library reads it "
-        f"from a file of this kind ({kind}) in a few safe lines. Export it instead."
+        f"The bytes of this tensor do not lie in a file in one piece, and no library reads it "
+        f"from this ({kind}) in a few safe lines. Export it instead."
     )
 
 
@@ -124,7 +129,7 @@ def _by_bytes(wanted: Wanted) -> _Code | None:
 def _by_library(wanted: Wanted) -> _Code | None:
     """By what people load such files with, if that gives exactly this tensor."""
     way = _LIBRARIES.get(wanted.checkpoint.format)
-    if way is None or wanted.form == "raw" or wanted.entry.kind != "dense":
+    if way is None or wanted.form in ("raw", "pattern"):
         return None
     return way(wanted) if _is_the_only_one(wanted) else None
 
@@ -177,10 +182,12 @@ def _torch(wanted: Wanted) -> _Code | None:
     found = tensor_steps(wanted)
     if keys is None or found is None or not _loads_safely(checkpoint):
         return None
-    if entry.storage is None or entry.storage.byteorder == "big" or "saved as" in entry.details:
+    stored = [part.storage for part in (entry, *entry.components) if part.storage is not None]
+    if any(each.byteorder == "big" for each in stored) or "saved as" in entry.details:
         return None
-    in_place = place_in_file(entry.storage.source, entry.storage.offset) is not None
-    mapped = ", mmap=True" if checkpoint.format == "torch zip" and in_place else ""
+    in_place = all(place_in_file(each.source, each.offset) is not None for each in stored)
+    can_map = checkpoint.format == "torch zip" and entry.kind == "dense" and in_place
+    mapped = ", mmap=True" if can_map else ""
     imports, lines = found
     loaded = [
         *_start(wanted),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from inspector.checkpoints.dtypes import PACKED
 from inspector.checkpoints.geometry import contiguous
 from inspector.checkpoints.ggml import BLOCK_SIZES
 from inspector.checkpoints.model import Checkpoint, TensorEntry
@@ -43,6 +44,12 @@ class Wanted:
         return "" if whole else self.region.text(self.shape)
 
     @property
+    def array_index(self) -> str:
+        """The same for the last step: of one element, NumPy makes an array and not a scalar."""
+        whole = not self.index or self.region.shape
+        return self.index if whole else f"{self.index[:-1]}, ...]"
+
+    @property
     def runs_forward(self) -> bool:
         """Whether torch can take the region: it has no steps backwards."""
         return all(isinstance(axis, int) or axis.step > 0 for axis in self.region.axes)
@@ -59,7 +66,7 @@ _PARTS: Final[dict[Form, str]] = {
 
 def _form_lines(wanted: Wanted) -> list[str] | None:
     """From the values, in ``array``, to the form."""
-    if wanted.form == "values":
+    if wanted.form in ("values", "integers"):
         return []
     part = _PARTS.get(wanted.form)
     return None if part is None else [f"array = np.ascontiguousarray({part})"]
@@ -82,16 +89,36 @@ def array_steps(wanted: Wanted) -> Steps | None:
     return (NUMPY,), [picked, *form, *_scalar_lines(wanted)]
 
 
+#: dtypes of which torch makes no sparse tensor dense.
+_NEVER_DENSE: Final = ("uint16", "uint32", "uint64", "float8_", "complex32")
+
+
+def _plain_calls(wanted: Wanted, stored: DType) -> str | None:
+    """What makes a plain tensor of the tensor; None if nothing does, or not the same numbers."""
+    entry = wanted.entry
+    if entry.kind == "quantized":
+        if entry.dtype in PACKED:
+            return None
+        return ".int_repr()" if wanted.form == "integers" else ".dequantize()"
+    # torch widens a signaling NaN of complex32 to another one than NumPy does.
+    if stored.category == "bits" or stored.name == "complex32":
+        return None
+    if entry.kind.startswith("sparse"):
+        return None if stored.name.startswith(_NEVER_DENSE) else ".to_dense()"
+    return "" if entry.kind == "dense" else None
+
+
 def tensor_steps(wanted: Wanted) -> Steps | None:
     """From the tensor itself, in ``tensor``, on the CPU."""
     entry, form = wanted.entry, _form_lines(wanted)
     stored = DTYPES.get(entry.dtype)
-    # torch widens a signaling NaN of complex32 to another one than NumPy does.
-    if form is None or stored is None or stored.category == "bits" or stored.name == "complex32":
+    plain = None if stored is None else _plain_calls(wanted, stored)
+    if form is None or stored is None or plain is None:
         return None
-    before, after = (wanted.index, "") if wanted.runs_forward else ("", wanted.index)
+    early = wanted.runs_forward and entry.kind == "dense"
+    before, after = (wanted.index, "") if early else ("", wanted.array_index)
     lines = [f"tensor = tensor{before}"] if before else []
-    calls = ".detach()" if entry.requires_grad else ""
+    calls = (".detach()" if entry.requires_grad else "") + plain
     if stored.raw != stored.values:
         calls += f".to(torch.{stored.values.name})"
     calls += ".resolve_conj()" if entry.is_conj else ""
@@ -108,8 +135,9 @@ def stored_steps(wanted: Wanted, offset: int) -> Steps | None:
         line = f"array = np.empty({shape}, dtype=np.{wanted.dtype.values.name})  # no elements"
         return (NUMPY,), [line]
     entry = wanted.entry
-    if entry.dtype in BLOCK_SIZES:
-        return _block_bytes(wanted, offset) if wanted.form == "raw" else None
+    if entry.dtype in BLOCK_SIZES or entry.dtype in PACKED:
+        start = offset + entry.storage_offset
+        return _bytes(wanted, start) if wanted.form == "raw" else None
     stored = DTYPES[entry.dtype]
     form = [] if wanted.form == "raw" else _form_lines(wanted)
     if form is None or not _is_stored_as_shown(wanted, stored):
@@ -128,8 +156,14 @@ def stored_steps(wanted: Wanted, offset: int) -> Steps | None:
 def _is_stored_as_shown(wanted: Wanted, stored: DType) -> bool:
     """Whether the form is made of the stored numbers themselves, one by one."""
     if wanted.form == "values":
-        return wanted.dtype.values == stored.values and wanted.shape == wanted.entry.shape
+        same = wanted.dtype.values == stored.values and wanted.shape == wanted.entry.shape
+        return same or stored.name == _FLOAT4
+    if wanted.form == "integers":
+        return wanted.dtype.values == stored.raw
     return wanted.form in (*_PARTS, "raw")
+
+
+_FLOAT4: Final = "float4_e2m1fn_x2"
 
 
 def _reading(wanted: Wanted, stored: DType) -> tuple[str, bool, tuple[str, ...], list[str]]:
@@ -154,6 +188,14 @@ def _reading(wanted: Wanted, stored: DType) -> tuple[str, bool, tuple[str, ...],
             "array = parts.view(np.complex64)[..., 0]",
         ]
         return "f2", True, plain, lines
+    if name == _FLOAT4:
+        lines = [
+            "codes = np.stack([stored & 15, stored >> 4], axis=-1)  # two numbers in a byte",
+            "table = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], dtype=np.float32)",
+            "table = np.concatenate([table, -table])",
+            f"array = table[codes].reshape({wanted.shape}){wanted.array_index}",
+        ]
+        return "u1", False, plain, lines
     if stored.raw != stored.values:
         lines = [
             f"bits = torch.from_numpy({picked.format('uint8')})",
@@ -186,8 +228,8 @@ def _memmap(word: str, start: int, shape: tuple[int, ...]) -> str:
     return f"stored = np.memmap(path, dtype={word!r}, mode='r', offset={start}, shape={shape})"
 
 
-def _block_bytes(wanted: Wanted, offset: int) -> Steps:
-    """The bytes of blocks, as they are."""
+def _bytes(wanted: Wanted, offset: int) -> Steps:
+    """The bytes that numbers are packed in, as they are."""
     lines = [
         _memmap("u1", offset, wanted.shape),
         f"array = np.array(stored{wanted.index})",

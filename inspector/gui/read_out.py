@@ -41,6 +41,8 @@ def _bits(entry: TensorEntry, form: Form, element: tuple[int, ...]) -> tuple[Bit
 
     A quantized or sparse tensor's value is computed, and so is a conjugate or a magnitude.
     """
+    while entry.kind == "subclass" and entry.storage is None and len(entry.components) == 1:
+        (entry,) = entry.components  # a wrapper shows what is in it
     shows_bits = form in ("values", "raw", *_HALF)
     if entry.kind not in ("dense", "subclass") or entry.dtype not in EXPLAINED or not shows_bits:
         return ()

@@ -26,7 +26,7 @@ class Step:
     copies
         Whether the numbers were copied, so that the array no longer shares the tensor's memory.
     exact
-        Whether every number stays what it was; else it was rounded.
+        Whether every number is still the one that is stored; else it was rounded.
     """
 
     text: str
@@ -43,8 +43,7 @@ class Conversion:
     array
         The values, read-only, in native byte order.
     steps
-        What was done, in order. Every step is exact, so that no value is ever rounded; but for
-        dequantizing, which does the reference's own float32 arithmetic.
+        What was done, in order.
     shares_memory
         Whether the array looks at the tensor's own memory.
     """
@@ -52,6 +51,11 @@ class Conversion:
     array: Array
     steps: tuple[Step, ...]
     shares_memory: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether no step rounded."""
+        return all(step.exact for step in self.steps)
 
     @property
     def summary(self) -> str:
@@ -160,9 +164,8 @@ def _raw_values(tensor: torch.Tensor) -> RawValues:
         steps.append(Step(f"moved from {tensor.device} to the CPU", copies=True))
         tensor = _moved(tensor)
     if tensor.is_quantized:
-        steps.append(
-            Step(f"{_dtype_name(tensor)} dequantized to float32", copies=True, exact=False)
-        )
+        done = f"{_dtype_name(tensor)} dequantized to float32"
+        steps.append(Step(done, copies=True, exact=False))
         tensor, shares = tensor.dequantize(), False
     if tensor.is_conj():
         steps.append(Step("conjugate resolved", copies=True))

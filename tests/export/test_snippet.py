@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from inspector.checkpoints import Checkpoint, open_checkpoint
-from inspector.checkpoints.errors import InspectorError, TensorError
+from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.checkpoints.sources import LocalFile
 from inspector.export.snippet import _PLAIN_IMPORTS, snippet
@@ -180,7 +180,7 @@ def test_legacy_and_deflated_torch_files(tmp_path: Path) -> None:
                 assert "torch.load" in code
                 assert "mmap" not in code
                 assert same(entry, "values", region, run(code))
-    with pytest.raises(TensorError, match="do not lie in the file in one piece"):
+    with pytest.raises(TensorError, match="do not lie in a file in one piece"):
         snippet(checkpoint, checkpoint.entries[0], form="raw")
 
 
@@ -225,15 +225,54 @@ def test_torch_loads_all_that_is_called_plain() -> None:
         assert not _PLAIN_IMPORTS.fullmatch(refused)
 
 
-def test_sparse_tensors_have_none(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "complex64", "int64", "float8_e5m2"])
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+def test_sparse_tensors(tmp_path: Path, layout: str, name: str) -> None:
+    values = torch.tensor([1, 2, 3]).to(getattr(torch, name))
+    if layout == "coo":
+        tensor = torch.sparse_coo_tensor(torch.tensor([[0, 2, 2], [1, 0, 3]]), values, (3, 4))
+    else:
+        columns = torch.tensor([1, 0, 3])
+        tensor = torch.sparse_csr_tensor(torch.tensor([0, 1, 1, 3]), columns, values, (3, 4))
     path = tmp_path / "model.pt"
-    torch.save({"s": torch.eye(3).to_sparse()}, path)
+    torch.save({"s": tensor}, path)
     checkpoint = open_checkpoint(path)
     (entry,) = checkpoint.entries
-    with pytest.raises(InspectorError):
-        snippet(checkpoint, entry)
+    for form in forms_of(entry):
+        for region in regions_of(entry.shape):
+            if (form == "pattern" or "float8" in name) and region.numel:
+                with pytest.raises(TensorError, match="sparse"):
+                    snippet(checkpoint, entry, region, form)
+            elif region.numel:
+                code = snippet(checkpoint, entry, region, form)
+                assert same(entry, form, region, run(code)), code
     for part in entry.components:
         check(checkpoint, part, ways=("np.memmap(",))
+
+
+def test_quantized_tensors(tmp_path: Path) -> None:
+    numbers = torch.randn(4, 6)
+    path = tmp_path / "model.pt"
+    scales, zeros = torch.rand(4), torch.arange(4)
+    whole = {
+        name: torch.quantize_per_tensor(numbers, 0.1, 2, getattr(torch, name))
+        for name in ("qint8", "quint8", "qint32")
+    }
+    whole["channels"] = torch.quantize_per_channel(numbers, scales, zeros, 0, torch.qint8)
+    packed = torch.quantize_per_tensor(numbers, 0.1, 2, torch.quint4x2)
+    torch.save(whole, path)
+    checkpoint = open_checkpoint(path)
+    for entry in checkpoint.entries:
+        assert forms_of(entry) == ("values", "integers", "raw")
+        check(checkpoint, entry, ways=("dequantize()",))
+    torch.save({"packed": packed}, path)
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    raw = tensor_source(entry, "raw")
+    assert same(entry, "raw", Region.whole(raw.shape), run(snippet(checkpoint, entry, form="raw")))
+    with pytest.raises(TensorError, match="quantized"):
+        snippet(checkpoint, entry)
 
 
 # Other formats -----------------------------------------------------------------------------------
@@ -246,6 +285,16 @@ def test_safetensors(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(path)
     for entry in checkpoint.entries:
         check(checkpoint, entry, ways=("safe_open(path", f"get_tensor({entry.name!r})"))
+
+
+def test_two_numbers_in_a_byte(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    codes = torch.arange(256).to(torch.uint8).reshape(4, 64)
+    save_file({"w": codes.view(torch.float4_e2m1fn_x2)}, path)
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    assert tensor_source(entry).shape == (4, 128)
+    check(checkpoint, entry, ways=("np.memmap(",))
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -483,7 +483,35 @@ def test_where_there_is_no_python_it_says_why(
     assert page.python.isEnabled()
     pick(qtbot, window, "Raw bits")
     assert not page.python.isEnabled()
-    assert "not lie in the file in one piece" in page.python.toolTip()
+    assert "not lie in a file in one piece" in page.python.toolTip()
     page.copy_python("whole")
     idle(qtbot, window)
-    assert "not lie in the file in one piece" in window.read_out
+    assert "not lie in a file in one piece" in window.read_out
+
+
+# Quantized, sparse, wrapped ----------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning")
+def test_what_is_computed_has_no_bits(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    numbers = torch.tensor([[0.0, 1.5], [2.0, 0.0]])
+    quantized = torch.quantize_per_tensor(numbers, 0.5, 1, torch.qint8)
+    torch.save({"q": quantized, "s": numbers.to_sparse()}, path)
+    page = show(qtbot, window, path, "q")
+    page.position.move_to(0, 1)
+    idle(qtbot, window)
+    assert window.read_out == "[0, 1] = 1.5"
+    assert "The numbers are rounded in step" in page.conversion.details
+    pick(qtbot, window, "Integers")
+    assert window.read_out == "[0, 1] = 4"
+    assert page.format_box.formats == ("exact", "hex")
+    show(qtbot, window, path, "s")
+    assert page.form == "values"
+    page.position.move_to(1, 0)
+    idle(qtbot, window)
+    assert window.read_out == "[1, 0] = 2"
+    pick(qtbot, window, "Pattern")
+    assert page.grid.text_at(1, 0) == "True"
+    assert not page.format_box.isVisible()
+    assert not page.python.isEnabled()
