@@ -32,6 +32,7 @@ from inspector.export.names import file_name
 from inspector.export.parts import Plan, part_of
 from inspector.export.run import Place, look_at, plan_export
 from inspector.gui.export_scopes import Scope
+from inspector.gui.form_menu import form_label
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
 from inspector.values.forms import Form
@@ -43,17 +44,6 @@ _TYPING: Final = 150
 
 #: New names, and notes on values, that are told before they are only counted.
 _TOLD: Final = 3
-
-FORM_LABELS: Final[dict[Form, str]] = {
-    "values": "Values",
-    "raw": "Raw bits",
-    "real": "Real parts",
-    "imaginary": "Imaginary parts",
-    "magnitude": "Magnitudes",
-    "phase": "Phases",
-    "integers": "Stored integers",
-    "pattern": "Where elements are stored",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +226,7 @@ class ExportDialog(QDialog):
         scope = self.scope
         blocked = [box.blockSignals(True) for box in (self._forms, self._formats)]
         self._forms.clear()
-        self._forms.addItems([FORM_LABELS[each] for each in scope.forms])
+        self._forms.addItems([form_label(each) for each in scope.forms])
         self._forms.setCurrentIndex(scope.forms.index(form) if form in scope.forms else 0)
         self._forms.setEnabled(len(scope.forms) > 1)
         model = self._formats.model()

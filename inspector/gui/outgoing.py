@@ -57,7 +57,9 @@ class Outgoing(QObject):
         current = 1 if shown and plane is not None and plane.held_axes else 0
         if self._tree.selects_several and not shown:
             current = len(single)
-        self.exporter.ask((*single, *several), current, protected=protected)
+        scopes = (*single, *several)
+        form = "values" if scopes[current].is_several else page.form
+        self.exporter.ask(scopes, current, form, protected)
 
     def save_picture(self, protected: Collection[Path]) -> None:
         """Ask where to write the picture of the shown plane, and write it."""

@@ -39,8 +39,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("neg_inf", "−inf", "How many elements are negative infinity"),
     ("infinite", "Infinite", "How many elements have an infinite part"),
 )
-#: Characters that a figure takes at the most: 1.23457e+308.
-_CHARACTERS: Final = 12
+#: Characters that a figure takes at the most: -1.23457e+308j.
+_CHARACTERS: Final = 14
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -77,6 +77,7 @@ class StatisticsPanel(QWidget):
         layout.addWidget(self._build_histogram(), 1)
         layout.addLayout(self._build_foot())
         position.tensor_changed.connect(self._restart)
+        position.form_changed.connect(self._restart)
         self._take_palette()
 
     def _build_figures(self) -> QGridLayout:
@@ -192,7 +193,7 @@ class StatisticsPanel(QWidget):
         for key, _, _ in _ROWS:
             value = getattr(found, key)
             counted = key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite")
-            text = f"{value:,}" if counted else "–" if value is None else number_text(value)
+            text = f"{value:,}" if counted else "–" if value is None else _figure_text(value)
             self._figures[key].setText(text)
             if not counted and value is not None:
                 self._figures[key].setToolTip(number_text(value, "exact"))
@@ -260,6 +261,15 @@ class StatisticsPanel(QWidget):
         bar.setAlphaF(0.55)
         self._curve.setBrush(bar)
         self._colour_names()
+
+
+def _figure_text(value: Any) -> str:
+    """A figure in the width of one number: of a complex one, the parts below each other."""
+    text = number_text(value)
+    if not isinstance(value, complex | np.complexfloating):
+        return text
+    real = number_text(value.real)
+    return f"{real}\n{text[len(real) :]}"
 
 
 def _analyse(source: ArraySource, task: Task) -> tuple[Statistics, Histogram]:

@@ -51,7 +51,7 @@ class TensorTree(QWidget):
         Where rows are built, in the lane ``tree``.
     """
 
-    #: A Choice: the current row was changed by the user or by `select`.
+    #: A Choice: the current row was changed by the user or by `select`; or more is known of it.
     chosen = Signal(object)
     #: A Choice: Enter or a double-click on a tensor.
     activated = Signal(object)
@@ -219,6 +219,7 @@ class TensorTree(QWidget):
     def _show(self, rows: Rows) -> None:
         self._building = False
         self._settle_current(rows)
+        self._tell_more()
         shown = self._row_to_mark(rows)
         self.view.show_rows(rows, shown, reveal=self._reveal)
         self.view.set_empty_text(_empty_text(rows))
@@ -287,6 +288,13 @@ class TensorTree(QWidget):
         """Tell of what is chosen, unless it is what was told last: the same of the same file."""
         choice = self.choice
         if choice != self._told:
+            self._told = choice
+            self.chosen.emit(choice)
+
+    def _tell_more(self) -> None:
+        """What shares the storage of the chosen tensor is known once its file's tree is there."""
+        choice, told = self.choice, self._told
+        if choice is not None and told == choice and choice.sharers and not told.sharers:
             self._told = choice
             self.chosen.emit(choice)
 

@@ -86,7 +86,10 @@ class ComplexPart(BlockwiseTensor):
         super().__init__(entry, whole.shape, dtype, (*whole.steps, step))
 
     def _part(self, region: Region) -> Array:
-        return self._take(self._whole.read(region))
+        numbers = self._whole.read(region)
+        # NaN and infinities are in the file, and nothing to warn of.
+        with np.errstate(all="ignore"):
+            return self._take(numbers)
 
 
 class RawBits:
@@ -137,8 +140,9 @@ class RawBits:
         if not self._pairs:
             return read_only(self._stored.read_raw(region).view(self._dtype.raw))
         *axes, last = region.axes
-        numbers = np.ascontiguousarray(self._stored.read_raw(Region(tuple(axes))))
-        bits = numbers.reshape(-1).view(self._dtype.raw).reshape((*numbers.shape, 2))
+        numbers = self._stored.read_raw(Region(tuple(axes)))
+        flat = np.ascontiguousarray(numbers).reshape(-1)
+        bits = flat.view(self._dtype.raw).reshape((*numbers.shape, 2))
         return read_only(bits[..., last] if isinstance(last, int) else bits[..., list(last)])
 
     def read_raw(self, region: Region) -> Array:

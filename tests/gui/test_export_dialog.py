@@ -192,7 +192,7 @@ def test_every_control_has_a_name_and_a_place_in_the_tab_order(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("label", ["Raw bits", "Imaginary parts", "Magnitudes"])
+@pytest.mark.parametrize("label", ["Raw bits", "Imaginary part", "Magnitude"])
 def test_another_form(hands: Hands, checkpoint: Path, tmp_path: Path, label: str) -> None:
     hands.open(checkpoint, "waves")
     dialog = hands.dialog()
@@ -203,8 +203,8 @@ def test_another_form(hands: Hands, checkpoint: Path, tmp_path: Path, label: str
     found, waves = np.load(tmp_path / "out.npy"), state()["waves"].numpy()
     wanted = {
         "Raw bits": waves.view(np.uint32).reshape(3, 2, 2),
-        "Imaginary parts": waves.imag,
-        "Magnitudes": np.abs(waves),
+        "Imaginary part": waves.imag,
+        "Magnitude": np.abs(waves),
     }[label]
     np.testing.assert_array_equal(found, wanted)
 

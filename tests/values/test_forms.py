@@ -206,10 +206,12 @@ def test_bits_of_a_part_of_complex_numbers(tmp_path: Path) -> None:
         ("[1:4, ::-2, :]", np.s_[1:4, ::-2, :]),
         ("[2, :, 1]", np.s_[2, :, 1]),
         ("[:, 3, ::-1]", np.s_[:, 3, ::-1]),
+        ("[2, 3, :]", np.s_[2, 3, :]),
+        ("[2, 3, 1]", np.s_[2, 3, 1]),
     ):
-        assert np.array_equal(source.read(parse_region(index, source.shape)), expected[picked]), (
-            index
-        )
+        found = source.read(parse_region(index, source.shape))
+        assert found.shape == expected[picked].shape
+        assert np.array_equal(found, expected[picked]), index
 
 
 def test_bits_are_what_is_stored_not_its_conjugate(tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ class _Listing:
         if found.number == 2 and not way:
             self._note("graph", self._text(found))
         elif found.number == 5:
-            self._tensor(found, way)
+            self._tensor(found, way, inside="an inner graph" if way else "")
         elif found.number == 15:
             self._sparse(found, way)
         elif found.number in (11, 12) and not way:
@@ -335,12 +335,15 @@ class _Listing:
             elif part.number in (22, 23):
                 self._sparse(part, f"{where}.")
             else:
-                self._tensor(part, "", where)
+                self._tensor(part, "", where, inside="a node")
 
     # Tensors ------------------------------------------------------------------------------------
 
-    def _tensor(self, found: Field, way: str, place: str = "") -> None:
-        """List a TensorProto, under its name or under ``place``."""
+    def _tensor(self, found: Field, way: str, place: str = "", *, inside: str = "") -> None:
+        """List a TensorProto, under its name or under ``place``.
+
+        ``inside`` says what it is a part of; empty if it is an initializer of the model.
+        """
         tensor, problem = _Tensor(), ""
         try:
             self._read_tensor(found, tensor)
@@ -353,7 +356,7 @@ class _Listing:
         elif tensor.kind == _STRING:
             self._strings(tensor, name)
         else:
-            self._entries.append(self._entry(tensor, self._names.unique(name)))
+            self._entries.append(self._entry(tensor, self._names.unique(name), inside))
 
     def _sparse(self, found: Field, way: str) -> None:
         """List the parts of a SparseTensorProto."""
@@ -361,9 +364,11 @@ class _Listing:
         for part in self._fields(found):
             if part.number == 1 and part.kind == 2:
                 name = self._tensor_name(part)
-                self._tensor(part, "", f"{way}{name or 'sparse'}.values")
+                place = f"{way}{name or 'sparse'}.values"
+                self._tensor(part, "", place, inside="a sparse tensor")
             elif part.number == 2 and part.kind == 2:
-                self._tensor(part, "", f"{way}{name or 'sparse'}.indices")
+                place = f"{way}{name or 'sparse'}.indices"
+                self._tensor(part, "", place, inside="a sparse tensor")
 
     def _tensor_name(self, message: Field) -> str:
         for found in self._fields(message, lenient=True):
@@ -416,7 +421,7 @@ class _Listing:
     def _dims(self, found: Field) -> list[int]:
         return packed_varints(self._file.read(found.offset, min(found.length, 10_000)))
 
-    def _entry(self, tensor: _Tensor, name: str) -> TensorEntry:
+    def _entry(self, tensor: _Tensor, name: str, inside: str) -> TensorEntry:
         packed = _PACKED.get(tensor.kind)
         dtype = packed[1] if packed else _DTYPES.get(tensor.kind, "")
         shape = integers(tuple(_signed(number) for number in tensor.dims))
@@ -424,6 +429,7 @@ class _Listing:
             what = "shape" if dtype else f"type {tensor.kind}"
             return _damaged(name, f"Its {what} is not known.")
         details = {"saved as": f"{packed[0]}, {8 // packed[2]} in a byte"} if packed else {}
+        details |= {"inside": inside} if inside else {}
         numel = 1
         for length in shape:
             numel *= length
