@@ -6,19 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
-
-if TYPE_CHECKING:
-    from inspector.checkpoints.model import Checkpoint, TensorEntry
+from inspector.export.formats import FORMATS
 
 #: Exit codes.
 FAILED = 1
 WRONG_USAGE = 2
+INTERRUPTED = 130
 
 _DESCRIPTION = "Opens any model checkpoint and shows what is inside. Nothing in it is executed."
 
@@ -35,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0; 1 if a file could not be read or written (one line on standard error says why); 2 for
-        wrong usage.
+        wrong usage; 130 after Ctrl+C.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -46,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except InspectorError as error:
         return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Interrupted.", INTERRUPTED)
     except BrokenPipeError:
         # Whoever reads our output has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     what = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the tensors of PATH")
-    what.add_argument("--export", metavar="NAME", help="write the tensor NAME of PATH to a file")
+    what.add_argument(
+        "--export",
+        metavar="PATTERN",
+        nargs="+",
+        help='write the tensors of these names, or that match patterns such as "layers.*.weight"',
+    )
     what.add_argument(
         "--screenshot",
         metavar="OUT.png",
@@ -68,9 +72,22 @@ def _parser() -> argparse.ArgumentParser:
         help="write the window as a picture, once everything in it is final",
     )
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
-    parser.add_argument("--output", metavar="OUT.npy", type=Path, help="with --export: where to")
-    parser.add_argument(
-        "--region", metavar="INDEX", help='with --export: a part, such as "[3, :, ::2]"'
+    export = parser.add_argument_group("with --export")
+    export.add_argument(
+        "--output", metavar="OUT", type=Path, help="where to; a name without a suffix is a folder"
+    )
+    export.add_argument(
+        "--format",
+        choices=[known.name for known in FORMATS],
+        help="in which format (otherwise the suffix of OUT says so)",
+    )
+    export.add_argument(
+        "--region", metavar="INDEX", help='a part of each tensor, such as "[3, :, ::2]"'
+    )
+    export.add_argument(
+        "--form",
+        metavar="FORM",
+        help="in another form than the values: raw (the stored bits), real, imaginary ...",
     )
     parser.add_argument("--tensor", metavar="NAME", help="choose this tensor in the window")
     parser.add_argument(
@@ -102,10 +119,17 @@ def _wrong_usage(options: argparse.Namespace) -> str:
     """What is wrong with a combination of options, or nothing."""
     alone = options.list or options.export is not None
     rules = (
-        (alone and len(options.paths) != 1, "--list and --export take exactly one PATH"),
+        (
+            alone and len(options.paths) != 1,
+            "--list and --export take exactly one PATH, which comes before them",
+        ),
         (options.json and not options.list, "--json goes with --list"),
         ((options.export is None) != (options.output is None), "--export and --output go together"),
-        (options.region is not None and options.export is None, "--region goes with --export"),
+        *(
+            (value is not None and options.export is None, f"--{name} goes with --export")
+            for name in ("region", "format", "form")
+            for value in (getattr(options, name),)
+        ),
         (options.size is not None and options.screenshot is None, "--size goes with --screenshot"),
         (
             options.tensor is not None and (alone or len(options.paths) != 1),
@@ -119,7 +143,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options.paths[0], as_json=options.json)
     if options.export is not None:
-        return _export(options.paths[0], options.export, options.output, options.region)
+        return _export(options)
     if options.screenshot is not None:
         if _has_no_display():
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -162,38 +186,22 @@ def _list(path: Path, *, as_json: bool) -> int:
     return 0
 
 
-def _export(path: Path, name: str, target: Path, index: str | None) -> int:
-    from inspector.checkpoints import open_checkpoint
-    from inspector.export.npy import export_npy
-    from inspector.values.regions import Region, parse_region
-    from inspector.values.tensors import tensor_source
+def _export(options: argparse.Namespace) -> int:
+    from inspector.cli_export import UsageError, Wanted, export
 
-    checkpoint = open_checkpoint(path)
-    source = tensor_source(_entry(checkpoint, name))
-    try:
-        region = Region.whole(source.shape) if index is None else parse_region(index, source.shape)
-    except InspectorError as error:
-        return _fail(str(error), WRONG_USAGE)
-    result = export_npy(
-        source,
-        region,
-        target,
-        protected=checkpoint.files,
-        check=lambda: None,
-        progress=lambda _: None,
+    wanted = Wanted(
+        options.paths[0],
+        options.export,
+        options.output,
+        options.format,
+        options.form,
+        options.region,
     )
-    print(f"{result.path}: {result.dtype}, shape {result.shape}, {result.nbytes:,} bytes")
-    print(source.summary)
+    try:
+        export(wanted)
+    except UsageError as error:
+        return _fail(str(error), WRONG_USAGE)
     return 0
-
-
-def _entry(checkpoint: Checkpoint, name: str) -> TensorEntry:
-    found = checkpoint.find(name)
-    if found is not None:
-        return found
-    near = get_close_matches(name, [entry.name for entry in checkpoint.entries], n=1)
-    hint = f" Did you mean {near[0]}?" if near else " Use --list to see the names."
-    raise InspectorError(f"{checkpoint.path} holds no tensor named {name}.{hint}")
 
 
 def _fail(text: str, code: int = FAILED) -> int:

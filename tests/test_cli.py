@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -12,8 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
+from safetensors.torch import load_file
 
+from inspector import cli_export
 from inspector.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -217,6 +222,15 @@ def test_export_whole(
     assert_same(np.load(target), expected(state()[name]))
 
 
+def test_export_a_piece_of_a_nested_tensor(tmp_path: Path) -> None:
+    pieces = [torch.randn(2, 3), torch.randn(4, 3)]
+    path, target = tmp_path / "nested.pt", tmp_path / "out.npy"
+    torch.save({"t": torch.nested.nested_tensor(pieces, layout=torch.jagged)}, path)
+    assert main([str(path), "--export", "t", "--output", str(target)]) == 1
+    assert main([str(path), "--export", "t[1]", "--output", str(target)]) == 0
+    assert_same(np.load(target), pieces[1].numpy())
+
+
 @pytest.mark.parametrize(
     ("name", "region", "index"),
     [
@@ -299,6 +313,160 @@ def test_export_into_a_missing_folder(
     target = tmp_path / "missing" / "out.npy"
     assert main([str(checkpoint), "--export", "layer.weight", "--output", str(target)]) == 1
     assert "missing" in assert_one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("given", ["suffix", "format"])
+@pytest.mark.parametrize("kind", ["npz", "folder", "mat", "safetensors"])
+def test_export_several_by_names_and_patterns(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    given: str,
+) -> None:
+    suffix = "" if kind == "folder" else f".{kind}"
+    target = tmp_path / (f"out{suffix}" if given == "suffix" else "out.any")
+    arguments = ["--export", "layer.*", "steps", "layer.bias", "--output", str(target)]
+    if given == "format":
+        arguments += ["--format", kind]
+    assert main([str(checkpoint), *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    names = ["layer.weight", "layer.turned", "layer.half", "layer.bias", "steps"]
+    assert all(name in out for name in names)
+    assert f"{target}: 5 tensors" in out
+    if kind == "safetensors":
+        found = load_file(target)
+        assert set(found) == set(names)
+        assert all(torch.equal(found[name], state()[name]) for name in names)
+        return
+    loaded = _loaded(kind, target, names)
+    for name in names:
+        assert_same(loaded[name].reshape(state()[name].shape), expected(state()[name]))
+
+
+def _loaded(kind: str, target: Path, names: list[str]) -> dict[str, np.ndarray[Any, Any]]:
+    if kind == "npz":
+        with np.load(target) as archive:
+            return {name: archive[name] for name in names}
+    if kind == "folder":
+        return {name: np.load(target / f"{name}.npy") for name in names}
+    variables = scipy.io.loadmat(target)
+    return {name: variables[name.replace(".", "_")] for name in names}
+
+
+def test_export_as_text(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "half.csv"
+    assert main([str(checkpoint), "--export", "layer.half", "--output", str(target)]) == 0
+    assert_same(np.loadtxt(target, np.float32, delimiter=","), expected(state()["layer.half"]))
+
+
+def test_export_raw_bits(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "half.npy"
+    arguments = [str(checkpoint), "--export", "layer.half", "--output", str(target)]
+    assert main([*arguments, "--form", "raw", "--region", "[1:3, 2]"]) == 0
+    assert "the bits of bfloat16 as uint16" in capsys.readouterr().out
+    bits = state()["layer.half"][1:3, 2].clone().view(torch.int16).numpy().view(np.uint16)
+    assert_same(np.load(target), bits)
+
+
+def test_a_region_of_several_tensors(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.npz"
+    arguments = [str(checkpoint), "--export", "layer.[wt]*", "--output", str(target)]
+    assert main([*arguments, "--region", "[-1, ::2]"]) == 0
+    with np.load(target) as loaded:
+        for name in ("layer.weight", "layer.turned"):
+            assert_same(loaded[name], np.ascontiguousarray(state()[name][-1, ::2].numpy()))
+
+
+def test_an_exact_name_wins_over_a_pattern(tmp_path: Path) -> None:
+    path, target = tmp_path / "odd.pt", tmp_path / "out.npy"
+    torch.save({"w[1]": torch.ones(2), "w1": torch.zeros(3), "*": torch.full((4,), 4.0)}, path)
+    assert main([str(path), "--export", "w[1]", "--output", str(target)]) == 0
+    assert np.load(target).tolist() == [1, 1]
+    assert main([str(path), "--export", "*", "--output", str(target)]) == 0
+    assert np.load(target).tolist() == [4] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--export", "layer.*", "--output", "o.npy"], 1, "holds one tensor, not 4"),
+        (["--export", "layer.weight", "--output", "o.csv"], 1, "at most 2 axes, not 3"),
+        (["--export", "nothing.*", "--output", "o.npz"], 1, "holds no tensor named nothing.*"),
+        (["--export", "layer.wieght", "--output", "o.npz"], 1, "Did you mean layer.weight"),
+        (["--export", "steps", "--output", "o.pt"], 2, "does not say in which format"),
+        (["--export", "steps", "--output", "o.npy", "--form", "odd"], 2, "odd is no form"),
+        (["--export", "*", "--output", "o.npz", "--region", "[0, 0]"], 2, "layer.bias: "),
+        (["--export", "steps", "--output", "a\0b.npy"], 1, "zero character"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_an_export_that_is_refused(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([str(checkpoint), *arguments]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in assert_one_line(err)
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_folder_with_something_in_it_is_kept(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "mine").write_bytes(b"mine")
+    assert main([str(checkpoint), "--export", "*", "--output", str(target)]) == 1
+    assert "a folder with something in it" in assert_one_line(capsys.readouterr().err)
+    assert [path.name for path in target.iterdir()] == ["mine"]
+
+
+def test_progress_is_told_on_a_terminal_alone(tmp_path: Path) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, wanted in ((Terminal(), "Exporting out.npy: 50%"), (io.StringIO(), "")):
+        line = cli_export._ProgressLine(stream, "out.npy")
+        line._next = min(line._next, 0) if stream.isatty() else line._next
+        line.show(0.5)
+        assert stream.getvalue().strip("\r") == wanted
+        line.clear()
+        assert stream.getvalue().endswith("\r") is bool(wanted)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="this system has no SIGINT")
+def test_an_interrupted_export_leaves_nothing(tmp_path: Path) -> None:
+    path, target = tmp_path / "large.safetensors", tmp_path / "out.csv"
+    header = b'{"w":{"dtype":"F32","shape":[20000,1000],"data_offsets":[0,80000000]}}'
+    with path.open("wb") as file:  # sparse; as text it takes half a minute
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 80_000_000)
+    with subprocess.Popen(
+        [sys.executable, "-m", "inspector", path, "--export", "w", "--output", target],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not any(each.suffix == ".part" for each in tmp_path.iterdir()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert assert_one_line(err) == "Interrupted."
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # What cannot be read ----------------------------------------------------------------------------
@@ -428,6 +596,11 @@ def test_an_unknown_tensor(
         ["a.pt", "--list", "--output", "o.npy"],
         ["a.pt", "--list", "--region", "[0]"],
         ["a.pt", "--region", "[0]"],
+        ["a.pt", "--format", "npy"],
+        ["a.pt", "--list", "--form", "raw"],
+        ["a.pt", "--export", "x", "--output", "o.npy", "--format", "png"],
+        ["a.pt", "--export", "--output", "o.npy"],
+        ["--export", "x", "a.pt", "--output", "o.npy"],
         ["a.pt", "--export", "x", "--output", "o.npy", "--json"],
         ["a.pt", "--list", "--tensor", "x"],
         ["--tensor", "x"],

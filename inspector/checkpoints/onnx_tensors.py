@@ -185,8 +185,11 @@ class TensorReader:
     def _dims(self, found: Field) -> list[int]:
         return packed_varints(self._file.read(found.offset, min(found.length, 10_000)))
 
-    def entry(self, tensor: OnnxTensor, name: str) -> TensorEntry:
-        """The entry of a tensor of numbers; its ``problem`` says why they can't be read."""
+    def entry(self, tensor: OnnxTensor, name: str, inside: str) -> TensorEntry:
+        """The entry of a tensor of numbers; its ``problem`` says why they can't be read.
+
+        ``inside`` says what it is a part of, besides the model's graph; may be empty.
+        """
         packed = _PACKED.get(tensor.kind)
         dtype = packed[1] if packed else DTYPES.get(tensor.kind, "")
         shape = integers(tuple(signed(number) for number in tensor.dims))
@@ -194,6 +197,7 @@ class TensorReader:
             what = "shape" if dtype else f"type {tensor.kind}"
             return damaged_entry(name, f"Its {what} is not known.")
         details = {"saved as": f"{packed[0]}, {8 // packed[2]} in a byte"} if packed else {}
+        details |= {"inside": inside} if inside else {}
         numel = math.prod(shape)
         problem, storage = "", None
         try:

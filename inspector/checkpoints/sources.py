@@ -260,6 +260,10 @@ class FileWindow:
         check_range(f"a part of {self.path}", self._size, offset, length)
         return self._file.read(self._offset + offset, length)
 
+    def origin(self, offset: int) -> tuple[ByteSource, int]:
+        """The file around it, and where in that a byte of it lies."""
+        return self._file, self._offset + offset
+
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer``; see `ByteSource`."""
         check_range(f"a part of {self.path}", self._size, offset, len(buffer))

@@ -169,6 +169,19 @@ class MemberSource:
         source = self._source or self._resolve()
         source.read_into(self._base + offset, buffer)
 
+    def origin(self, offset: int) -> tuple[ByteSource, int] | None:
+        """The archive, and where in it a byte of the member lies; None if it is deflated.
+
+        Raises
+        ------
+        CheckpointError
+            If the member's local header can not be read.
+        """
+        if self._member.method == DEFLATED:
+            return None
+        source = self._source or self._resolve()
+        return source, self._base + offset
+
     def close(self) -> None:
         """The archive is closed by whoever opened it."""
 

@@ -1,28 +1,25 @@
-"""Asks where an export goes, runs it in the background, and says how it ended."""
+"""Asks what to export and where to, runs it in the background, and says how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
-from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
-from inspector.export.npy import ExportResult, export_npy
-from inspector.gui.opened import Choice
+from inspector.export.run import ExportResult, export_plan
+from inspector.gui.export_dialog import ExportDialog, Prepared
+from inspector.gui.export_scopes import Scope
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
-from inspector.values.regions import Region
-from inspector.values.tensors import tensor_source
-
-_REFUSED = '<>:"/\\|?*'
+from inspector.values.forms import Form
 
 
 class Exporter(QObject):
-    """Writes tensors to .npy files, several at a time if asked to. Lives on the GUI thread."""
+    """Writes tensors to files, several at a time if asked to. Lives on the GUI thread."""
 
     message = Signal(str)
     failed = Signal(object)
@@ -31,76 +28,71 @@ class Exporter(QObject):
         super().__init__(window)
         self._runner = runner
         self._window = window
-        self._folder = ""
+        self._folder: Path | None = None
+        self._format = "npy"
         self._number = 0
 
-    def ask(self, choice: Choice, region: Region | None) -> None:
-        """Let the user choose a target, then export.
+    def ask(
+        self,
+        scopes: Sequence[Scope],
+        current: int,
+        form: Form = "values",
+        protected: Collection[Path] = (),
+    ) -> None:
+        """Let the user choose what to write, how and where, then write it.
 
         Parameters
         ----------
-        region
-            What part of the tensor; None for the whole.
+        scopes
+            What is on offer; at least one.
+        current
+            Which of them is proposed.
+        form
+            In which form.
+        protected
+            Files that must not be overwritten.
         """
-        entry = choice.entry
-        assert entry is not None
-        dialog = QFileDialog(self._window, self._title(entry, region), self._folder)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["NumPy array (*.npy)"])
-        dialog.setDefaultSuffix("npy")
-        dialog.selectFile(file_name(entry.name))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.export(choice, region, Path(name)))
+        folder = self._folder or scopes[current].file.path.parent
+        dialog = ExportDialog(
+            scopes, current, form, self._format, folder, protected, self._runner, self._window
+        )
+        dialog.chosen.connect(self.export)
         dialog.open()
 
-    def _title(self, entry: TensorEntry, region: Region | None) -> str:
-        part = "" if region is None else region.text(entry.shape)
-        return f"Export {display_text(entry.name)}{part}"
-
-    def export(self, choice: Choice, region: Region | None, target: Path) -> None:
-        """Write a tensor, or a region of it, in the background."""
-        entry = choice.entry
-        assert entry is not None
-        opened = choice.file.checkpoint
-        files = (choice.file.path,) if opened is None else opened.files
-        self._folder = str(target.parent)
+    def export(self, wanted: Prepared) -> None:
+        """Write what was prepared in the background."""
+        self._folder, self._format = wanted.target.parent, wanted.plan.format.name
         self._number += 1
+        name = display_text(wanted.target.name)
         self._runner.submit(
             ("export", self._number),
             Request(
-                work=partial(_write, entry, region, target, files),
+                work=partial(_write, wanted),
                 done=self._done,
                 failed=self.failed.emit,
-                cancelled=lambda: self.message.emit(f"Export of {target.name} cancelled"),
+                cancelled=lambda: self.message.emit(f"Export of {name} cancelled"),
                 bulk=True,
-                title=f"Exporting {display_text(target.name)}",
+                title=f"Exporting {name}",
             ),
         )
 
     def _done(self, result: ExportResult) -> None:
-        shape = " × ".join(str(size) for size in result.shape) or "scalar"
+        items = result.plan.items
+        if len(items) == 1:
+            shape = " × ".join(str(size) for size in items[0].shape) or "scalar"
+            what = f"{items[0].dtype} {shape}"
+        else:
+            what = f"{len(items):,} tensors"
         self.message.emit(
-            display_text(
-                f"Exported {result.dtype} {shape}, {bytes_text(result.nbytes)}, to {result.path}"
-            )
+            display_text(f"Exported {what}, {bytes_text(result.nbytes)}, to {result.path}")
         )
 
 
-def file_name(name: str) -> str:
-    """A file name for a tensor: its name, less what file systems refuse, at most 120 characters."""
-    plain = "".join("_" if char in _REFUSED or not char.isprintable() else char for char in name)
-    return f"{plain.strip(' .')[:120] or 'tensor'}.npy"
-
-
-def _write(
-    entry: TensorEntry, region: Region | None, target: Path, files: Sequence[Path], task: Task
-) -> ExportResult:
-    source = tensor_source(entry)
-    return export_npy(
-        source,
-        region or Region.whole(source.shape),
-        target,
-        protected=files,
+def _write(wanted: Prepared, task: Task) -> ExportResult:
+    return export_plan(
+        wanted.plan,
+        wanted.target,
+        protected=wanted.protected,
         check=task.check,
         progress=task.progress,
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QImage, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -104,6 +104,7 @@ class Heatmap(QWidget):
         self._settled.timeout.connect(self._refine)
         position.tensor_changed.connect(self._restart)
         position.plane_changed.connect(self._restart)
+        position.form_changed.connect(self._begin)
         position.cell_changed.connect(self._show_cell)
         self._take_palette()
 
@@ -208,6 +209,11 @@ class Heatmap(QWidget):
         """The picture of the whole plane; None until there is one."""
         return self._overview
 
+    def image(self) -> QImage:
+        """What is drawn, with its axes and the bar of colours, in the screen's pixels."""
+        drawn: QImage = self._plot.grab().toImage()
+        return drawn
+
     def set_levels(self, mode: LevelsMode) -> None:
         """Take the levels from elsewhere."""
         self._levels.setCurrentIndex([name for name, _ in _LEVELS].index(mode))
@@ -222,7 +228,21 @@ class Heatmap(QWidget):
         self._box.setRange(QRectF(-_HALF, -_HALF, plane.columns, plane.rows), padding=0)
 
     def _restart(self) -> None:
-        """Another plane: begin with nothing."""
+        """Another plane: begin with nothing, and show all of it."""
+        plane = self._position.plane
+        if self._position.source is not None and not plane.is_empty:
+            self._box.setLimits(
+                xMin=-_HALF,
+                xMax=plane.columns - _HALF,
+                yMin=-_HALF,
+                yMax=plane.rows - _HALF,
+            )
+            self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
+            self.fit()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Draw the plane anew where the view is."""
         plane = self._position.plane
         self._overview = self._detail = None
         for image in self._images:
@@ -233,14 +253,6 @@ class Heatmap(QWidget):
         drawable = self._position.source is not None and not plane.is_empty
         self._set_labels()
         if drawable:
-            self._box.setLimits(
-                xMin=-_HALF,
-                xMax=plane.columns - _HALF,
-                yMin=-_HALF,
-                yMax=plane.rows - _HALF,
-            )
-            self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
-            self.fit()
             self._show_cell()
             self._render()
         self._show_captions()

@@ -11,10 +11,21 @@ from inspector.checkpoints.naming import display_text
 
 
 class ElidedLabel(QLabel):
-    """One line of plain text that shortens itself in the middle to fit, and can be selected."""
+    """One line of plain text that shortens itself to fit.
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+    Parameters
+    ----------
+    cut
+        Where: names in the middle, sentences at the right.
+    """
+
+    def __init__(
+        self,
+        cut: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._cut = cut
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._is_faint = False
@@ -34,9 +45,7 @@ class ElidedLabel(QLabel):
         painter = QPainter(self)
         role = QPalette.ColorRole.PlaceholderText if self._is_faint else QPalette.ColorRole.Text
         painter.setPen(self.palette().color(role))
-        text = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideMiddle, self.width()
-        )
+        text = self.fontMetrics().elidedText(self.text(), self._cut, self.width())
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
         painter.end()
 

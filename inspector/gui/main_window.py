@@ -24,7 +24,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
@@ -42,7 +41,9 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
+from inspector.gui.form_menu import FormMenu
 from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.status_line import StatusLine
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Appearance, Theme
@@ -50,7 +51,8 @@ from inspector.gui.welcome import WelcomePage
 from inspector.resources import resource_path
 
 if TYPE_CHECKING:
-    from inspector.gui.exporting import Exporter
+    from inspector.gui.outgoing import Outgoing
+    from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
 
 TITLE: Final = "Tensor Inspector"
@@ -80,7 +82,7 @@ class MainWindow(QMainWindow):
         self._wanted: dict[int, str] = {}
         self._changes: dict[int, str] = {}
         self._pending: Choice | None = None
-        self._exporter: Exporter | None = None
+        self._outgoing: Outgoing | None = None
         self._page: TensorPage | None = None
         self._steps: Iterator[TensorPage | None] | None = None
         # Not `singleShot(0, ...)`, whose call would come in the same turn.
@@ -111,11 +113,9 @@ class MainWindow(QMainWindow):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setSizes([330, 950])
         self.setCentralWidget(self._splitter)
-        self._read_out = QLabel()
-        self._read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._read_out.setAccessibleName("Value under the cursor")
+        self.status_line = StatusLine()
         self.activity = ActivityBar(self.runner)
-        self.statusBar().addWidget(self._read_out, 1)
+        self.statusBar().addWidget(self.status_line, 1)
         self.statusBar().addPermanentWidget(self.activity)
         self._connect()
         self._build_menus()
@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.tree.chosen.connect(self._choose)
         self.tree.export_requested.connect(lambda choice: self._export(choice=choice))
+        self.tree.dragged.connect(self._drag)
         for page in (self.tree, self.file_page):
             page.close_requested.connect(self.close_file)
             page.reload_requested.connect(self.reload)
@@ -149,7 +150,10 @@ class MainWindow(QMainWindow):
         file_menu.addSeparator()
         _action(file_menu, "&Quit", self.close, keys.Quit)
         edit = self.menuBar().addMenu("&Edit")
-        self._copy = _action(edit, "&Copy values", self._copy_values, "Ctrl+Shift+C")
+        self._copy = _action(edit, "&Copy values", self._copy_values, keys.Copy)
+        # In the tree and in text, the same keys copy what is chosen there.
+        self._copy.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._copy_exact = _action(edit, "Copy &exact value", self._copy_exact_value, "Ctrl+Alt+C")
         self._copy_name = _action(edit, "Copy tensor &name", self._copy_tensor_name)
         _action(edit, "&Filter tensors", self.tree.focus_filter, keys.Find)
         view = self.menuBar().addMenu("&View")
@@ -169,10 +173,21 @@ class MainWindow(QMainWindow):
             action.setChecked(self._theme.appearance == appearance)
             looks.addAction(action)
         tensor = self.menuBar().addMenu("&Tensor")
+        self.form_menu = FormMenu("Show &as", tensor)
+        tensor.addMenu(self.form_menu)
+        tensor.addSeparator()
         self._export_whole = _action(tensor, "&Export…", self.export, "Ctrl+E")
-        self._export_whole.setToolTip("Write the whole tensor to a .npy file")
+        self._export_whole.setToolTip("Write tensors to a file")
         self._export_shown = _action(
             tensor, "Export what is &shown…", self.export_shown, "Ctrl+Shift+E"
+        )
+        self._save_picture = _action(tensor, "Save p&icture…", self.save_picture, "Ctrl+Shift+S")
+        tensor.addSeparator()
+        copies = self._copy_python
+        self._python = (
+            _action(tensor, "Copy as &Python", partial(copies, "whole"), "Ctrl+Shift+C"),
+            _action(tensor, "Copy what is sho&wn as Python", partial(copies, "shown")),
+            _action(tensor, "Copy selected &cells as Python", partial(copies, "selected")),
         )
         help_menu = self.menuBar().addMenu("&Help")
         _action(help_menu, "&Keys", self._show_keys, keys.HelpContents)
@@ -181,8 +196,19 @@ class MainWindow(QMainWindow):
     def _update_actions(self) -> None:
         choice = self.tree.choice if self._files else None
         has_tensor = choice is not None and choice.entry is not None
-        for action in (self._export_whole, self._export_shown, self._copy, self._copy_name):
+        for action in (
+            self._export_shown,
+            self._save_picture,
+            self._copy,
+            self._copy_exact,
+            self._copy_name,
+            *self._python,
+        ):
             action.setEnabled(has_tensor)
+        if not has_tensor:
+            self.form_menu.set_forms((), "values")
+        is_read = choice is not None and choice.file.checkpoint is not None
+        self._export_whole.setEnabled(is_read)
         for action in (self._reload, self._close, self._close_all):
             action.setEnabled(bool(self._files))
 
@@ -199,14 +225,14 @@ class MainWindow(QMainWindow):
         return self._page
 
     @property
-    def exporter(self) -> Exporter | None:
+    def outgoing(self) -> Outgoing | None:
         """What writes tensors to files; None until the first one was chosen."""
-        return self._exporter
+        return self._outgoing
 
     @property
     def read_out(self) -> str:
         """What the status bar says of the value under the mouse, or of the last action."""
-        return self._read_out.text()
+        return self.status_line.full
 
     def open_paths(self, paths: Iterable[Path], tensor: str | None = None) -> None:
         """Open files in the background, and choose a tensor in the last one (by name).
@@ -344,7 +370,7 @@ class MainWindow(QMainWindow):
         self.tree.setVisible(False)
         self.pages.setCurrentWidget(self.welcome)
         self.setWindowTitle(TITLE)
-        self._read_out.clear()
+        self.status_line.show_element(None)
         self._show_change()
         self._update_actions()
 
@@ -368,7 +394,7 @@ class MainWindow(QMainWindow):
             if self._page is not None:
                 self._page.clear()
             self._pending = None
-            self._read_out.clear()
+            self.status_line.show_element(None)
             self.file_page.show_file(choice.file)
             self.pages.setCurrentWidget(self.file_page)
             self.setWindowTitle(f"{name} — {TITLE}")
@@ -412,16 +438,20 @@ class MainWindow(QMainWindow):
             self._take_page(page)
 
     def _take_page(self, page: TensorPage) -> None:
-        from inspector.gui.exporting import Exporter
+        from inspector.gui.outgoing import Outgoing
 
         self._page = page
-        self._exporter = Exporter(self.runner, self)
+        self._outgoing = Outgoing(self.runner, self.tree, page, self)
         self.pages.addWidget(page)
-        page.read_out.connect(self._read_out.setText)
+        page.read_out.connect(self.status_line.show_element)
+        page.forms_changed.connect(self.form_menu.set_forms)
+        self.form_menu.chosen.connect(page.show_form)
+        page.grid.addActions((self._copy, self._copy_exact, self._python[2]))
+        page.python.addActions(self._python)
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
-        self._exporter.message.connect(self._tell)
-        self._exporter.failed.connect(page.show_error)
+        self._outgoing.message.connect(self._tell)
+        self._outgoing.failed.connect(page.show_error)
         if self._settings is not None:
             states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
             if all(isinstance(state, QByteArray) for state in states):
@@ -432,7 +462,7 @@ class MainWindow(QMainWindow):
             self._pending = None
 
     def _tell(self, text: str) -> None:
-        self._read_out.setText(text)
+        self.status_line.tell(text)
 
     def _complain(self, error: InspectorError) -> None:
         QMessageBox.critical(self, TITLE, str(error))
@@ -440,22 +470,45 @@ class MainWindow(QMainWindow):
     # Export and copy ----------------------------------------------------------------------------
 
     def export(self) -> None:
-        """Ask where to write the whole chosen tensor, and write it."""
+        """Ask what to write of what is chosen, how and where, and write it."""
         self._export(choice=self.tree.choice)
 
     def export_shown(self) -> None:
-        """Ask where to write the rows and columns that are shown, and write them."""
+        """The same, for the rows and columns that are shown."""
         self._export(choice=self.tree.choice, shown=True)
 
+    def save_picture(self) -> None:
+        """Ask where to write the picture of the shown plane, and write it."""
+        if self._outgoing is not None:
+            self._outgoing.save_picture(self._open_files())
+
     def _export(self, choice: Choice | None, *, shown: bool = False) -> None:
-        if choice is None or choice.entry is None or self._exporter is None or self._page is None:
-            return
-        region = self._page.position.plane.region() if shown else None
-        self._exporter.ask(choice, region)
+        if choice is not None and self._outgoing is not None:
+            self._outgoing.export(choice, self._open_files(), shown=shown)
+
+    def _drag(self, choice: Choice) -> None:
+        if self._outgoing is not None:
+            self._outgoing.drag(choice)
+
+    def _open_files(self) -> tuple[Path, ...]:
+        """Every file that is open, none of which is ever written to."""
+        checkpoints = [file.checkpoint for file in self._files if file.checkpoint is not None]
+        return (
+            *(file.path for file in self._files),
+            *(path for checkpoint in checkpoints for path in checkpoint.files),
+        )
 
     def _copy_values(self) -> None:
         if self._page is not None:
             self._page.grid.copy()
+
+    def _copy_exact_value(self) -> None:
+        if self._page is not None:
+            self._page.copy_exact()
+
+    def _copy_python(self, part: Part) -> None:
+        if self._page is not None:
+            self._page.copy_python(part)
 
     def _copy_tensor_name(self) -> None:
         choice = self.tree.choice
@@ -466,7 +519,8 @@ class MainWindow(QMainWindow):
     # Drops --------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
+        # What is dragged out is not opened.
+        if event.mimeData().hasUrls() and event.source() is None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
@@ -492,7 +546,9 @@ class MainWindow(QMainWindow):
         rows += [
             ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
             ("Shift + these", "Select values"),
-            ("Ctrl+A, Ctrl+C", "Select all values, copy the selected ones"),
+            ("Ctrl+A", "Select all values"),
+            ("Ctrl or Shift + click", "Select several tensors, to export them together"),
+            ("Dragging a tensor", "Takes it to a file manager, as .npy"),
             ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
         ]
         cells = "".join(
@@ -537,6 +593,8 @@ class MainWindow(QMainWindow):
                     self._settings.setValue(f"splitter/{name}", state)
         self._steps = None
         self.runner.close()
+        if self._outgoing is not None:
+            self._outgoing.close()
         for file in self._files:
             if file.checkpoint is not None:
                 file.checkpoint.close()
@@ -596,7 +654,7 @@ def _open(path: Path, task: Task) -> _Opened:
 
 def _import_views(_: Task) -> None:
     """Import what the pages of tensors need, away from the GUI thread."""
-    for module in ("tensor_page", "exporting"):
+    for module in ("tensor_page", "outgoing"):
         import_module(f"inspector.gui.{module}")
 
 

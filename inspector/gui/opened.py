@@ -50,7 +50,10 @@ class Choice:
     ----------
     entry
         None when the file itself (or a group or plain value in it) is chosen.
+    sharers
+        The names of all tensors in the tensor's storage, if it is not alone there.
     """
 
     file: OpenFile
     entry: TensorEntry | None = None
+    sharers: tuple[str, ...] = field(default=(), compare=False)

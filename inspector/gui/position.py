@@ -24,6 +24,8 @@ class Position(QObject):
     #: Other axes or indices of the same tensor. The cell may be new as well.
     plane_changed = Signal()
     cell_changed = Signal()
+    #: The same elements in another form. The plane and the cell are as they were.
+    form_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +59,22 @@ class Position(QObject):
         self._plane = Plane.first(source.shape if source else (0,))
         self._cell = (0, 0)
         self.tensor_changed.emit()
+
+    def show_form(self, source: ArraySource) -> None:
+        """Take the same tensor in another form, staying where the shape allows it.
+
+        Where one form has further axes at the end, the way between them keeps the axes before.
+        """
+        before = self._plane.shape
+        if source.shape == before:
+            self._source = source
+            self.form_changed.emit()
+            return
+        element = self.element
+        self.choose(source)
+        both = min(len(before), len(source.shape))
+        if before[:both] == source.shape[:both] and not self._plane.is_empty:
+            self.go_to((element + (0,) * len(source.shape))[: len(source.shape)])
 
     def show_plane(self, plane: Plane) -> None:
         """Show other axes or another index of the same tensor, staying as near as possible."""

@@ -56,8 +56,8 @@ _MORE: Final[tuple[tuple[str, str, str], ...]] = (
     ("max_norm", "Max norm", "The largest magnitude of the finite values"),
     ("distinct", "Distinct", "How many different finite values there are"),
 )
-#: Characters that a figure takes at the most: 1.23457e+308.
-_CHARACTERS: Final = 12
+#: Characters that a figure takes at the most: -1.23457e+308j.
+_CHARACTERS: Final = 14
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -94,6 +94,7 @@ class StatisticsPanel(QWidget):
         layout.addWidget(self._build_histogram(), 1)
         layout.addLayout(self._build_foot())
         position.tensor_changed.connect(self._restart)
+        position.form_changed.connect(self._restart)
         self._take_palette()
 
     def _build_figures(self) -> QGridLayout:
@@ -251,7 +252,7 @@ class StatisticsPanel(QWidget):
         self._colour_names()
 
     def _show_number(self, key: str, value: Number | complex | None) -> None:
-        self._figures[key].setText("–" if value is None else number_text(value))
+        self._figures[key].setText("–" if value is None else _figure_text(value))
         if value is not None:
             self._figures[key].setToolTip(number_text(value, "exact"))
 
@@ -323,6 +324,15 @@ class StatisticsPanel(QWidget):
         bar.setAlphaF(0.55)
         self._curve.setBrush(bar)
         self._colour_names()
+
+
+def _figure_text(value: Number | complex) -> str:
+    """A figure in the width of one number: of a complex one, the parts below each other."""
+    text = number_text(value)
+    if not isinstance(value, complex):
+        return text
+    real = number_text(value.real)
+    return f"{real}\n{text[len(real) :]}"
 
 
 def _analyse(source: ArraySource, task: Task) -> Analysis:

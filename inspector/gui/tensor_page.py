@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -23,24 +24,24 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.axis_bar import AxisBar
+from inspector.gui.conversion_line import ConversionLine
+from inspector.gui.form_controls import FormatBox, FormBox
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
 from inspector.gui.position import Position
+from inspector.gui.python_button import Part, PythonButton
+from inspector.gui.read_out import read_element
+from inspector.gui.scalar_view import ScalarView
 from inspector.gui.statistics_panel import StatisticsPanel
+from inspector.gui.status_line import ReadOut
 from inspector.gui.tasks import Request, Task, TaskRunner
-from inspector.gui.tree_text import bytes_text
-from inspector.gui.value_grid import ValueGrid, plane_values
-from inspector.values.arrays import ArraySource
+from inspector.gui.tensor_facts import conversion_lines, facts
+from inspector.gui.value_grid import ValueGrid
+from inspector.values.forms import Form, forms_of
 from inspector.values.regions import Plane
 from inspector.values.tensors import TensorSource, tensor_source
-from inspector.values.text import NumberFormat, number_text
 
-_FORMATS: tuple[tuple[NumberFormat, str], ...] = (
-    ("short", "6 digits"),
-    ("scientific", "Scientific"),
-    ("exact", "All digits"),
-)
 #: Narrower than this (px), the statistics fold away to leave the picture its room.
 _NARROW = 600
 
@@ -78,8 +79,10 @@ class TensorPage(QWidget):
     Made by `build_in_steps`.
     """
 
-    #: What the status bar says of the value under the mouse, or of the current cell.
-    read_out = Signal(str)
+    #: A `ReadOut` of the value under the mouse, or of the current cell; None if there is none.
+    read_out = Signal(object)
+    #: The forms that the tensor has, and which of them is shown: a tuple and a `Form`.
+    forms_changed = Signal(object, str)
     message = Signal(str)
     export_requested = Signal()
 
@@ -95,6 +98,9 @@ class TensorPage(QWidget):
         self._runner = runner
         self._choice: Choice | None = None
         self._source: TensorSource | None = None
+        self._form: Form = "values"
+        #: What the user chose last: shown of every tensor that has it.
+        self._wanted: Form = "values"
         position.setParent(self)
         self.position = position
         self.heatmap = heatmap
@@ -105,9 +111,11 @@ class TensorPage(QWidget):
         for view in (self.heatmap, self.statistics, self.grid):
             view.failed.connect(self.show_error)
         self.grid.message.connect(self.message)
+        self.python.message.connect(self.message)
         self.heatmap.hovered.connect(self._hover)
         self.position.cell_changed.connect(self._tell_cell)
         self.position.plane_changed.connect(self._tell_cell)
+        self.position.form_changed.connect(self._tell_cell)
 
     def _build_header(self) -> None:
         self._name = ElidedLabel()
@@ -115,32 +123,31 @@ class TensorPage(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         font.setBold(True)
         self._name.setFont(font)
-        self._facts = ElidedLabel()
-        self._conversion = ElidedLabel()
-        self._conversion.set_faint()
-        self._conversion.setToolTip("What was done to make these values")
-        self._format = QComboBox()
-        self._format.addItems([label for _, label in _FORMATS])
-        self._format.setAccessibleName("Number format")
-        self._format.setToolTip("How the grid writes floats")
-        self._format.currentIndexChanged.connect(
-            lambda index: self.grid.set_format(_FORMATS[index][0])
-        )
+        self._facts = ElidedLabel(Qt.TextElideMode.ElideRight)
+        self.conversion = ConversionLine()
+        self.form_box = FormBox()
+        self.form_box.chosen.connect(self.show_form)
+        self.format_box = FormatBox()
+        self.format_box.chosen.connect(self.grid.set_format)
+        self.python = PythonButton(self._runner)
         self._export = QPushButton("Export…")
-        self._export.setToolTip("Write this tensor to a .npy file (Ctrl+E)")
+        self._export.setToolTip("Write this tensor, a part of it, or others to a file (Ctrl+E)")
         self._export.clicked.connect(self.export_requested)
         self._notice = Notice()
         self.axes = AxisBar(self.position)
 
     def _build_views(self) -> None:
-        top = QHBoxLayout()
-        titles = QVBoxLayout()
-        titles.setSpacing(1)
-        for label in (self._name, self._facts, self._conversion):
-            titles.addWidget(label)
-        top.addLayout(titles, 1)
-        top.addWidget(self._format, 0, Qt.AlignmentFlag.AlignTop)
-        top.addWidget(self._export, 0, Qt.AlignmentFlag.AlignTop)
+        title = QHBoxLayout()
+        title.addWidget(self._name, 1)
+        title.addWidget(self.python)
+        title.addWidget(self._export)
+        for box in (self.form_box, self.format_box):
+            self.conversion.add_beside(box)
+        top = QVBoxLayout()
+        top.setSpacing(2)
+        top.addLayout(title)
+        top.addWidget(self._facts)
+        top.addWidget(self.conversion)
         self._upper = QSplitter(Qt.Orientation.Horizontal)
         self._upper.addWidget(self.heatmap)
         self._upper.addWidget(self.statistics)
@@ -161,7 +168,9 @@ class TensorPage(QWidget):
         self._without.setWordWrap(True)
         self._without.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._stack = QStackedWidget()
+        self.scalar = ScalarView()
         self._stack.addWidget(self._views)
+        self._stack.addWidget(self.scalar)
         self._stack.addWidget(self._without)
         line = QFrame()
         line.setFrameShape(QFrame.Shape.HLine)
@@ -196,9 +205,9 @@ class TensorPage(QWidget):
         return self._notice.text
 
     @property
-    def format_box(self) -> QComboBox:
-        """Where the number format is chosen."""
-        return self._format
+    def form(self) -> Form:
+        """The form in which the tensor is shown."""
+        return self._form
 
     def save_splitters(self) -> tuple[QByteArray, QByteArray]:
         """The two splitters' states."""
@@ -212,6 +221,7 @@ class TensorPage(QWidget):
     def clear(self) -> None:
         """Show no tensor, and stop what was done for the last one."""
         self._choice = None
+        self.python.clear()
         self._set_source(None)
 
     def show_choice(self, choice: Choice) -> None:
@@ -219,18 +229,41 @@ class TensorPage(QWidget):
         entry = choice.entry
         assert entry is not None
         if self._choice is not None and self._choice.entry is entry:
+            self._choice = choice
+            self._facts.setText(facts(entry, choice.sharers))
             return
         self._choice = choice
         self._notice.clear()
         self._set_source(None)
         self._name.setText(display_text(entry.name))
-        self._facts.setText(facts(entry))
-        self._conversion.setText("")
+        self._facts.setText(facts(entry, choice.sharers))
+        self.conversion.clear()
         self._stack.setCurrentWidget(self._views)
+        self._form = self._wanted if self._wanted in forms_of(entry) else "values"
+        self._ask(entry)
+
+    def show_form(self, form: Form) -> None:
+        """Show the tensor, and those after it that have this form, in this form."""
+        entry = self._choice.entry if self._choice is not None else None
+        if entry is None or form not in forms_of(entry):
+            return
+        self._wanted = form
+        if form != self._form:
+            self._form = form
+            self._ask(entry)
+
+    def _ask(self, entry: TensorEntry) -> None:
+        """Have the source of the form made; what is shown stays until it is there."""
+        forms = forms_of(entry)
+        self.form_box.set_forms(forms, self._form)
+        self.forms_changed.emit(forms, self._form)
         self._export.setEnabled(False)
+        self.python.clear()
         self._runner.submit(
             "tensor",
-            Request(work=partial(_prepare, entry), done=self._take, failed=self._refuse),
+            Request(
+                work=partial(_prepare, entry, self._form), done=self._take, failed=self._refuse
+            ),
         )
 
     def _set_source(self, source: TensorSource | None) -> None:
@@ -239,20 +272,34 @@ class TensorPage(QWidget):
         self._source = source
         self.position.choose(source)
 
-    def _take(self, prepared: tuple[TensorSource, str]) -> None:
-        source, conversion = prepared
-        self._conversion.setText(conversion)
+    def _take(self, prepared: _Prepared) -> None:
+        source, before = prepared.source, self._source
+        self.conversion.show_steps(prepared.summary, prepared.steps)
+        self._stack.setCurrentWidget(self._views if source.shape else self.scalar)
         self._export.setEnabled(True)
-        # One number needs no picture, and none has none.
-        self._upper.setVisible(source.entry.numel > 0 and len(source.shape) > 0)
-        self._set_source(source)
+        self.format_box.set_numbers(source.dtype.values, raw=self._form == "raw")
+        if not source.shape:
+            self.format_box.hide()  # one number has the room for all its digits
+        opened = self._choice.file.checkpoint if self._choice is not None else None
+        if opened is not None:
+            self.python.show_tensor(opened, source.entry, self._form)
+        self._upper.setVisible(source.entry.numel > 0)  # no number has no picture
+        if before is not None and before.entry is source.entry:
+            self._runner.supersede("copy")
+            self._source = source
+            self.position.show_form(source)
+        else:
+            self._set_source(source)
         self._tell_cell()
 
     def _refuse(self, error: InspectorError) -> None:
         """A tensor without values of its own: say why, where they would stand."""
         self._without.setText(str(error))
         self._stack.setCurrentWidget(self._without)
-        self.read_out.emit("")
+        self._set_source(None)
+        self.conversion.clear()
+        self.format_box.hide()
+        self.read_out.emit(None)
 
     def show_error(self, error: InspectorError) -> None:
         """Say what went wrong above the views, which stay."""
@@ -270,7 +317,7 @@ class TensorPage(QWidget):
         if self._source is not None and not self.position.plane.is_empty:
             self._tell(self.position.cell)
         else:
-            self.read_out.emit("")
+            self.read_out.emit(None)
 
     def _tell(self, cell: tuple[int, int]) -> None:
         source, plane = self._source, self.position.plane
@@ -279,41 +326,65 @@ class TensorPage(QWidget):
         self._runner.submit(
             "hover",
             Request(
-                work=partial(_value_text, source, plane, cell),
-                done=self.read_out.emit,
+                work=partial(_read_out, source, self._form, plane, cell),
+                done=self._show_element,
                 failed=self.show_error,
             ),
         )
+
+    def _show_element(self, found: ReadOut) -> None:
+        self.read_out.emit(found)
+        if self._source is not None and not self._source.shape:
+            self.scalar.show_element(found)
+
+    def copy_exact(self) -> None:
+        """Copy the current cell's value with all the digits it has."""
+        source, plane = self._source, self.position.plane
+        if source is None or plane.is_empty:
+            return
+        self._runner.submit(
+            "copy",
+            Request(
+                work=partial(_read_out, source, self._form, plane, self.position.cell),
+                done=self._put_on_clipboard,
+                failed=self.show_error,
+            ),
+        )
+
+    def copy_python(self, part: Part) -> None:
+        """Copy Python that makes the array, or a part of it, in the form that is shown."""
+        if self._source is None:
+            return
+        plane = self.position.plane
+        regions = {"whole": None, "shown": plane.region()}
+        self.python.copy(
+            plane.region(*self.grid.selection) if part == "selected" else regions[part]
+        )
+
+    def _put_on_clipboard(self, found: ReadOut) -> None:
+        QApplication.clipboard().setText(found.exact)
+        self.message.emit(f"Copied {found.exact}")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.statistics.setVisible(self.width() >= _NARROW)
 
 
-def facts(entry: TensorEntry) -> str:
-    """What there is to say of a tensor besides its name, in one line."""
-    if not entry.is_described:
-        return "not described in the file"
-    shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
-    parts = [entry.dtype, shape]
-    if entry.kind != "dense":
-        parts.insert(0, entry.kind.replace("_", " "))
-    parts.append(bytes_text(entry.nbytes))
-    if entry.device != "cpu":
-        parts.append(f"saved from {entry.device}")
-    if entry.requires_grad:
-        parts.append("requires grad")
-    parts.extend(f"{name} {display_text(text)}" for name, text in entry.details.items())
-    return "  ·  ".join(parts)
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A tensor in a form, and how it came about in one line and in steps."""
+
+    source: TensorSource
+    summary: str
+    steps: list[str]
 
 
-def _prepare(entry: TensorEntry, _: Task) -> tuple[TensorSource, str]:
-    source = tensor_source(entry)
-    return source, source.summary
+def _prepare(entry: TensorEntry, form: Form, _: Task) -> _Prepared:
+    source = tensor_source(entry, form)
+    return _Prepared(source, source.summary, conversion_lines(source.steps))
 
 
-def _value_text(source: ArraySource, plane: Plane, cell: tuple[int, int], _: Task) -> str:
-    """The element at a cell, with all its digits."""
-    row, column = cell
-    value = plane_values(source, plane, range(row, row + 1), range(column, column + 1))[0, 0]
-    return f"{list(plane.element(row, column))} = {number_text(value, 'exact')}"
+def _read_out(
+    source: TensorSource, form: Form, plane: Plane, cell: tuple[int, int], _: Task
+) -> ReadOut:
+    return read_element(source, form, plane, cell)

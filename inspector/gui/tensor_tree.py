@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -25,6 +25,9 @@ from inspector.gui.tree_rows import Folding, Row, Rows, RowsWanted, build_rows, 
 from inspector.gui.tree_sorting import Column, Sort
 from inspector.gui.tree_text import totals_texts, totals_tooltip
 from inspector.gui.tree_view import TreeView
+
+if TYPE_CHECKING:
+    from inspector.gui.export_scopes import Scope
 
 #: Milliseconds without a key before what was typed is applied.
 _TYPING: Final = 80
@@ -48,7 +51,7 @@ class TensorTree(QWidget):
         Where rows are built, in the lane ``tree``.
     """
 
-    #: A Choice: the current row was changed by the user or by `select`.
+    #: A Choice: the current row was changed by the user or by `select`; or more is known of it.
     chosen = Signal(object)
     #: A Choice: Enter or a double-click on a tensor.
     activated = Signal(object)
@@ -56,8 +59,10 @@ class TensorTree(QWidget):
     close_requested = Signal(object)
     #: An OpenFile.
     reload_requested = Signal(object)
-    #: A Choice, of a tensor.
+    #: A Choice, of a tensor or of what holds tensors.
     export_requested = Signal(object)
+    #: A Choice, of a tensor that the mouse takes hold of and moves away with.
+    dragged = Signal(object)
 
     def __init__(self, runner: TaskRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +122,7 @@ class TensorTree(QWidget):
         view.removed.connect(self._row_removed)
         view.copied.connect(self._copy_name)
         view.menu_wanted.connect(self._open_menu)
+        view.dragged.connect(self._row_dragged)
         view.sort_clicked.connect(self._sort_clicked)
         view.all_unfolded.connect(self.expand_all)
 
@@ -169,6 +175,17 @@ class TensorTree(QWidget):
         """What is chosen, whether its row can be seen or not; None if nothing is."""
         return self._open.choice(self._current)
 
+    @property
+    def selects_several(self) -> bool:
+        """Whether more than one row is selected."""
+        return sum(map(len, self.view.selected_rows())) > 1
+
+    def several_scopes(self) -> tuple[Scope, ...]:
+        """What can be exported together with what is chosen."""
+        from inspector.gui.export_scopes import several_scopes
+
+        return several_scopes(self.view.rows, self._current, self.view.selected_rows())
+
     def expand_all(self) -> None:
         """Unfold everything."""
         self._set_folding(Folding(base=True))
@@ -202,6 +219,7 @@ class TensorTree(QWidget):
     def _show(self, rows: Rows) -> None:
         self._building = False
         self._settle_current(rows)
+        self._tell_more()
         shown = self._row_to_mark(rows)
         self.view.show_rows(rows, shown, reveal=self._reveal)
         self.view.set_empty_text(_empty_text(rows))
@@ -270,6 +288,13 @@ class TensorTree(QWidget):
         """Tell of what is chosen, unless it is what was told last: the same of the same file."""
         choice = self.choice
         if choice != self._told:
+            self._told = choice
+            self.chosen.emit(choice)
+
+    def _tell_more(self) -> None:
+        """What shares the storage of the chosen tensor is known once its file's tree is there."""
+        choice, told = self.choice, self._told
+        if choice is not None and told == choice and choice.sharers and not told.sharers:
             self._told = choice
             self.chosen.emit(choice)
 
@@ -390,6 +415,11 @@ class TensorTree(QWidget):
         elif row.is_foldable:
             self._toggle(row)
 
+    def _row_dragged(self, row: Row) -> None:
+        file = self._open.file(row.key.number)
+        if file is not None and _is_tensor(row):
+            self.dragged.emit(Choice(file, self._open.entry(file, row.key.name)))
+
     def _row_removed(self, row: Row) -> None:
         file = self._open.file(row.key.number)
         if row.node == 0 and file is not None:
@@ -415,9 +445,9 @@ class TensorTree(QWidget):
 
     def _fill_menu(self, menu: QMenu, row: Row, file: OpenFile) -> None:
         add: Callable[[str, Callable[[], object]], object] = menu.addAction
-        if _is_tensor(row):
-            choice = Choice(file, self._open.entry(file, row.key.name))
-            add("Export…", lambda: self.export_requested.emit(choice))
+        if row.count:
+            entry = self._open.entry(file, row.key.name) if _is_tensor(row) else None
+            add("Export…", lambda: self.export_requested.emit(Choice(file, entry)))
             menu.addSeparator()
         add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
         item = row.item

@@ -64,7 +64,14 @@ class OpenTrees:
         file = None if key is None else self.file(key.number)
         if key is None or file is None:
             return None
-        return Choice(file, self.entry(file, key.name) if key.kind == "tensor" else None)
+        entry = self.entry(file, key.name) if key.kind == "tensor" else None
+        return Choice(file, entry, self._sharers(file, entry))
+
+    def _sharers(self, file: OpenFile, entry: TensorEntry | None) -> tuple[str, ...]:
+        tree = self.tree(file)
+        if tree is None or entry is None or entry.storage is None:
+            return ()
+        return tree.shared.get(id(entry.storage), ())
 
 
 def _named(checkpoint: Checkpoint, name: str) -> TensorEntry | None:

@@ -61,6 +61,7 @@ class RowState:
 
     unfolded: bool
     current: bool
+    selected: bool
     hovered: bool
     active: bool
     words: tuple[str, ...]
@@ -105,17 +106,17 @@ class RowPainter:
     def paint(self, painter: QPainter, row: Row, state: RowState, cells: Cells, top: int) -> None:
         """Paint one row; the painter belongs to the viewport."""
         area = QRect(0, top, cells.width, self.row_height)
-        chosen = state.current and state.active
+        chosen = state.selected and state.active
         text = self._highlighted if chosen else self._text
         faint = mixed(self._highlighted, self._highlight, 0.25) if chosen else self._faint
-        if state.current:
+        if state.selected:
             painter.fillRect(area, self._highlight if chosen else self._quiet)
         elif state.hovered:
             painter.fillRect(area, self._hover)
         elif row.node == 0:
             painter.fillRect(area, self._file)
         expander = expander_left(row.depth, short=cells.is_short)
-        if not state.current:
+        if not state.selected:
             self._paint_guides(painter, row, area, cells.is_short)
         if row.is_foldable:
             self._paint_expander(painter, expander, state.unfolded, area, faint)

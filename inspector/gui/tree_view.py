@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -21,7 +30,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
 from inspector.gui.tree_columns import Fit, Measures, fit_columns, measured
 from inspector.gui.tree_model import TreeModel
@@ -59,6 +68,8 @@ class TreeView(QTableView):
     copied = Signal(object)
     #: A menu is asked for: a Row or None, and where on the screen.
     menu_wanted = Signal(object, QPoint)
+    #: The mouse takes hold of a row and moves away with it: a Row.
+    dragged = Signal(object)
     #: A header was clicked: a Column.
     sort_clicked = Signal(object)
     all_unfolded = Signal()
@@ -70,6 +81,7 @@ class TreeView(QTableView):
         self._measures = Measures()
         self._fit = Fit()
         self._hovered = -1
+        self._held: QPoint | None = None
         self._placing = False
         self._empty = ""
         self.setModel(self.rows_model)
@@ -82,7 +94,7 @@ class TreeView(QTableView):
     def _set_up(self) -> None:
         self.setAccessibleName("Tensors")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -116,6 +128,18 @@ class TreeView(QTableView):
     def current_row(self) -> Row | None:
         """The current row."""
         return self.rows_model.row_at(self.currentIndex().row())
+
+    def selected_rows(self) -> tuple[range, ...]:
+        """The numbers of the rows that are selected, as runs that do not overlap."""
+        found: list[range] = []
+        runs = sorted(
+            (run.top(), run.bottom() + 1) for run in self.selectionModel().selection().toList()
+        )
+        for top, end in runs:
+            start = max(top, found[-1].stop) if found else top
+            if start < end:
+                found.append(range(start, end))
+        return tuple(found)
 
     def show_rows(self, rows: Rows, current: int, *, reveal: bool) -> None:
         """Show other rows, and one of them as current (-1 for none), without a `row_chosen`.
@@ -184,7 +208,12 @@ class TreeView(QTableView):
             self.setCurrentIndex(QModelIndex())
             self.clearSelection()
         else:
-            self.setCurrentIndex(self.rows_model.index(row, Column.NAME))
+            # Whatever modifier is held: this is not the user's doing.
+            self.selectionModel().setCurrentIndex(
+                self.rows_model.index(row, Column.NAME),
+                QItemSelectionModel.SelectionFlag.ClearAndSelect
+                | QItemSelectionModel.SelectionFlag.Rows,
+            )
 
     def _anchor(self) -> tuple[Row | None, int]:
         """A row that should stay in its place, and the pixels between it and the top."""
@@ -254,6 +283,7 @@ class TreeView(QTableView):
         height = self._row_height()
         active = self.hasFocus() and self.isActiveWindow()
         current = self.currentIndex().row()
+        selection, root = self.selectionModel(), QModelIndex()
         words = self.rows.filter.words
         bottom = -self.verticalScrollBar().value() + len(self.rows) * height
         if first >= 0:
@@ -265,6 +295,7 @@ class TreeView(QTableView):
                 state = RowState(
                     unfolded=row.is_foldable and self.rows.is_unfolded(row),
                     current=number == current,
+                    selected=number == current or selection.isRowSelected(number, root),
                     hovered=number == self._hovered,
                     active=active,
                     words=words,
@@ -323,7 +354,14 @@ class TreeView(QTableView):
         if row is not None and event.button() == Qt.MouseButton.LeftButton:
             self.toggled.emit(row)
             return
+        self._held = None
+        if event.button() == Qt.MouseButton.LeftButton and not event.modifiers():
+            self._held = event.position().toPoint()
         super().mousePressEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = None
+        super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
@@ -338,7 +376,14 @@ class TreeView(QTableView):
             self.row_activated.emit(row)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._hover(self.rowAt(event.position().toPoint().y()))
+        at = event.position().toPoint()
+        self._hover(self.rowAt(at.y()))
+        if self._held is not None and event.buttons() & Qt.MouseButton.LeftButton:
+            far = (at - self._held).manhattanLength() >= QApplication.startDragDistance()
+            row = self.rows_model.row_at(self.rowAt(self._held.y()))
+            if far and row is not None:
+                self._held = None
+                self.dragged.emit(row)
         if not event.buttons():  # no choosing of every row that a drag passes
             super().mouseMoveEvent(event)
 

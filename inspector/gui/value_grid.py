@@ -95,14 +95,21 @@ def read_page(
     return Page(rows, columns, cell_texts(values, how), marks)
 
 
-def tsv(source: ArraySource, plane: Plane, rows: range, columns: range, task: Task) -> str:
-    """Cells as tab-separated text, each with all the digits it needs. For a worker thread."""
+def tsv(
+    source: ArraySource,
+    plane: Plane,
+    rows: range,
+    columns: range,
+    how: NumberFormat,
+    task: Task,
+) -> str:
+    """Cells as tab-separated text. For a worker thread."""
     lines: list[str] = []
     height = max(1, 2**14 // max(1, len(columns)))
     for start in range(0, len(rows), height):
         task.check()
         values = plane_values(source, plane, rows[start : start + height], columns)
-        lines.extend("\t".join(row) for row in cell_texts(values, "exact"))
+        lines.extend("\t".join(row) for row in cell_texts(values, how))
     return "\n".join(lines)
 
 
@@ -133,6 +140,7 @@ class ValueGrid(QAbstractScrollArea):
         self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self._take_font()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self.setAccessibleName("Values")
         self.setWhatsThis(
             "The numbers themselves, every one exact. Arrow keys, Page keys, Home and End move; "
@@ -141,6 +149,7 @@ class ValueGrid(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self._dragged_rows)
         self.horizontalScrollBar().valueChanged.connect(self._dragged_columns)
         position.tensor_changed.connect(self._restart)
+        position.form_changed.connect(self._show_form)
         position.plane_changed.connect(self._show_plane)
         position.cell_changed.connect(self._show_cell)
 
@@ -173,8 +182,11 @@ class ValueGrid(QAbstractScrollArea):
         return page.texts[row - page.rows.start][column - page.columns.start]
 
     def set_format(self, how: NumberFormat) -> None:
-        """Write floats another way."""
+        """Write the numbers another way, one of their `formats_of`."""
+        if how == self._format:
+            return
         self._format = how
+        self._cell_characters = 1
         self._forget()
 
     def _restart(self) -> None:
@@ -182,6 +194,11 @@ class ValueGrid(QAbstractScrollArea):
         self._cell_characters = 1
         self._anchor = self._position.cell
         self._forget()
+
+    def _show_form(self) -> None:
+        self._cell_characters = 1
+        self._forget()
+        self._reveal()
 
     def _show_plane(self) -> None:
         self._anchor = self._position.cell
@@ -333,10 +350,12 @@ class ValueGrid(QAbstractScrollArea):
                 "Export them instead."
             )
             return
+        # With all the digits they need, whatever the grid has room for.
+        how: NumberFormat = self._format if self._format in ("hex", "binary") else "exact"
         self._runner.submit(
             "copy",
             Request(
-                work=lambda task: tsv(source, plane, rows, columns, task),
+                work=lambda task: tsv(source, plane, rows, columns, how, task),
                 done=partial(self._put_on_clipboard, cells),
                 failed=self._fail,
                 title="Copying",
@@ -421,8 +440,14 @@ class ValueGrid(QAbstractScrollArea):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         cell = self._cell_at(event.position().toPoint())
-        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+        if cell is None:
+            return
+        if event.button() == Qt.MouseButton.LeftButton:
             self._move(cell, extend=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif event.button() == Qt.MouseButton.RightButton:
+            rows, columns = self.selection
+            if cell[0] not in rows or cell[1] not in columns:
+                self._move(cell, extend=False)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell = self._cell_at(event.position().toPoint())

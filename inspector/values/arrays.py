@@ -14,6 +14,13 @@ from inspector.values.regions import Region
 Array = NDArray[Any]
 
 
+def read_only(array: Array) -> Array:
+    """A view of the same numbers through which they can not be changed."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
 class ArraySource(Protocol):
     """Numbers that can be read region by region, wherever they are kept.
 
@@ -75,12 +82,10 @@ class InMemoryArray:
 
     def read_raw(self, region: Region) -> Array:
         """A read-only view of the array."""
-        view = np.asarray(self._array[tuple(_as_index(axis) for axis in region.axes)]).view()
-        view.flags.writeable = False
-        return view
+        return read_only(self._array[tuple(as_index(axis) for axis in region.axes)])
 
 
-def _as_index(axis: range | int) -> slice | int:
+def as_index(axis: range | int) -> slice | int:
     if isinstance(axis, int):
         return axis
     if not axis:

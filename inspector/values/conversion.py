@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from inspector.checkpoints.errors import TensorError
-from inspector.values.arrays import Array
+from inspector.values.arrays import Array, read_only
 from inspector.values.dtypes import DType, dtype_of
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ class Step:
         In a few words, such as ``moved from cuda:0 to the CPU``.
     copies
         Whether the numbers were copied, so that the array no longer shares the tensor's memory.
+    exact
+        Whether every number is still the one that is stored; else it was rounded.
     """
 
     text: str
     copies: bool = False
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,7 @@ class Conversion:
     array
         The values, read-only, in native byte order.
     steps
-        What was done, in order. Every step is exact, so that no value is ever rounded; but for
-        dequantizing, which does the reference's own float32 arithmetic.
+        What was done, in order.
     shares_memory
         Whether the array looks at the tensor's own memory.
     """
@@ -49,6 +51,11 @@ class Conversion:
     array: Array
     steps: tuple[Step, ...]
     shares_memory: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether no step rounded."""
+        return all(step.exact for step in self.steps)
 
     @property
     def summary(self) -> str:
@@ -135,9 +142,7 @@ def convert(source: torch.Tensor | RawValues) -> Conversion:
     if values.is_neg:
         array, shares = np.negative(array), False
         steps.append(Step("negative resolved", copies=True))
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return Conversion(view, tuple(steps), shares)
+    return Conversion(read_only(array), tuple(steps), shares)
 
 
 def _raw_values(tensor: torch.Tensor) -> RawValues:
@@ -159,7 +164,8 @@ def _raw_values(tensor: torch.Tensor) -> RawValues:
         steps.append(Step(f"moved from {tensor.device} to the CPU", copies=True))
         tensor = _moved(tensor)
     if tensor.is_quantized:
-        steps.append(Step(f"{_dtype_name(tensor)} dequantized to float32", copies=True))
+        done = f"{_dtype_name(tensor)} dequantized to float32"
+        steps.append(Step(done, copies=True, exact=False))
         tensor, shares = tensor.dequantize(), False
     if tensor.is_conj():
         steps.append(Step("conjugate resolved", copies=True))

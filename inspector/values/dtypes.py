@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import TensorError
+from inspector.values.floats import FLOATS
 
 Category = Literal["bool", "integer", "float", "complex", "bits"]
 
@@ -53,9 +54,20 @@ class DType:
 
 def widen_bfloat16(raw: NDArray[np.uint16]) -> NDArray[np.float32]:
     """bfloat16 patterns to float32: the upper half of the same number. Exact, NaN bits kept."""
-    wide = raw.astype(np.uint32)
-    np.left_shift(wide, np.uint32(16), out=wide)
+    wide = np.empty_like(raw, np.uint32)
+    # NumPy converts some thousands at a time on the way, so that memory is written only once.
+    np.left_shift(raw, np.uint32(16), out=wide, dtype=np.uint32)
     return wide.view(np.float32)
+
+
+def round_bfloat16(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 rounded to what bfloat16 can hold, half to even; every NaN becomes the plain one."""
+    bits = values.view(np.uint32)
+    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    bits[np.isnan(values)] = 0x7FC00000
+    return bits.view(np.float32)
 
 
 def _widen_complex32(raw: NDArray[np.uint32]) -> NDArray[np.complex64]:
@@ -64,52 +76,10 @@ def _widen_complex32(raw: NDArray[np.uint32]) -> NDArray[np.complex64]:
     return halves.astype(np.float32).view(np.complex64).reshape(raw.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class _Float8:
-    """How a float8 type reads its eight bits.
-
-    Sources: OCP 8-bit Floating Point Specification 1.0 (e4m3fn, e5m2), OCP Microscaling Formats
-    1.0 (e8m0fnu), Noune et al., arXiv:2206.02915 (the fnuz types).
-    """
-
-    exponent: int
-    mantissa: int
-    bias: int
-    signed: bool
-    specials: Literal["ieee", "fn", "fnuz", "e8m0"]
-
-    def value(self, code: int) -> float:
-        """The number that one pattern stands for."""
-        sign = -1.0 if self.signed and code & 0x80 else 1.0
-        top = (1 << self.exponent) - 1
-        exponent = (code >> self.mantissa) & top
-        mantissa = code & ((1 << self.mantissa) - 1)
-        last = (1 << self.mantissa) - 1
-        if self.specials == "ieee" and exponent == top:
-            return sign * np.inf if mantissa == 0 else np.nan
-        if self.specials == "fn" and exponent == top and mantissa == last:
-            return np.nan
-        if self.specials == "fnuz" and code == 0x80:
-            return np.nan
-        if self.specials == "e8m0":
-            return np.nan if code == 0xFF else 2.0 ** (code - self.bias)
-        if exponent == 0:
-            return sign * mantissa * 2.0 ** (1 - self.bias - self.mantissa)
-        return sign * (1 + mantissa / (1 << self.mantissa)) * 2.0 ** (exponent - self.bias)
-
-
-_FLOAT8: Final = {
-    "float8_e4m3fn": _Float8(4, 3, 7, True, "fn"),
-    "float8_e4m3fnuz": _Float8(4, 3, 8, True, "fnuz"),
-    "float8_e5m2": _Float8(5, 2, 15, True, "ieee"),
-    "float8_e5m2fnuz": _Float8(5, 2, 16, True, "fnuz"),
-    "float8_e8m0fnu": _Float8(8, 0, 127, False, "e8m0"),
-}
-
-
 @cache
 def _float8_table(name: str) -> NDArray[np.float32]:
-    table = np.array([_FLOAT8[name].value(code) for code in range(256)], dtype=np.float32)
+    layout = FLOATS[name]
+    table = np.array([layout.to_float(code) for code in range(256)], dtype=np.float32)
     table.flags.writeable = False
     return table
 
@@ -123,6 +93,18 @@ def _float8(name: str) -> DType:
         lambda raw: _float8_table(name)[raw],
         f"{name} widened to float32, exact",
     )
+
+
+@cache
+def float4_table() -> NDArray[np.float32]:
+    """What each pattern of four bits stands for: sign, two bits of exponent, one of mantissa.
+
+    Source: OCP Microscaling Formats 1.0, section 5.3.3.
+    """
+    positive = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    table = np.array([*positive, *(-value for value in positive)], dtype=np.float32)
+    table.flags.writeable = False
+    return table
 
 
 def _plain(name: str, category: Category) -> DType:
@@ -149,7 +131,7 @@ def _table() -> dict[str, DType]:
             widen_bfloat16,
             "bfloat16 widened to float32, exact",
         ),
-        *(_float8(name) for name in _FLOAT8),
+        *(_float8(name) for name in FLOATS if name.startswith("float8")),
         DType(
             "complex32",
             np.dtype(np.uint32),

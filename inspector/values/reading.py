@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
-from inspector.values.arrays import Array
+from inspector.values.arrays import Array, read_only
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
 from inspector.values.dtypes import DType, dtype_of, native
 from inspector.values.regions import Region, indices
@@ -71,7 +71,7 @@ class StoredTensor:
         if entry.problem:
             raise TensorError(entry.problem)
         if entry.storage is None:
-            raise TensorError(_without_storage(entry))
+            raise _without_storage(entry)
         self.entry = entry
         self._stored = dtype_of(entry.dtype)
         self._storage: Storage = entry.storage
@@ -108,21 +108,22 @@ class StoredTensor:
         """The stored elements of a region (see `ArraySource`)."""
         if self._is_lazy:
             return self.read(region)
-        raw = self._raw(region).raw.view()
-        raw.flags.writeable = False
-        return raw
+        return read_only(self._raw(region).raw)
+
+    @property
+    def reading_steps(self) -> tuple[Step, ...]:
+        """What is done before the stored elements are there."""
+        device, origin = self.entry.device, self._storage.origin
+        if not origin and device != "cpu":
+            origin = f"saved from {device}, read straight from the file"
+        first = Step(origin or "read from the file", copies=True)
+        swapped = (Step("big-endian bytes swapped", copies=True),) if self._swapped else ()
+        return (first, *swapped)
 
     def _raw(self, region: Region) -> RawValues:
         entry = self.entry
         array = self._elements(region)
-        steps = []
-        if entry.device != "cpu":
-            steps.append(Step(f"saved from {entry.device}, read straight from the file"))
-        else:
-            steps.append(Step("read from the file", copies=True))
-        if self._swapped:
-            steps.append(Step("big-endian bytes swapped", copies=True))
-        return RawValues(array, self._stored, entry.is_conj, entry.is_neg, tuple(steps))
+        return RawValues(array, self._stored, entry.is_conj, entry.is_neg, self.reading_steps)
 
     @property
     def _is_lazy(self) -> bool:
@@ -155,11 +156,7 @@ class StoredTensor:
             array = np.empty(compact, self._stored.raw)
             np.broadcast_to(array, shape)
         except (MemoryError, ValueError) as error:
-            raise TensorError(
-                f"{self.entry.name}{region.text(self.shape)} has {region.numel:,} elements, "
-                "more than memory can hold.",
-                advice="Ask for a smaller region.",
-            ) from error
+            raise too_large(self.entry, self.shape, region) from error
         self._fill(array, compact, strides, self._lowest(region))
         whole = np.broadcast_to(array, shape) if compact != shape else array
         return np.flip(whole, backwards) if backwards else whole
@@ -208,14 +205,32 @@ class StoredTensor:
         self._storage.source.read_into(offset, buffer.view(np.uint8).data)
 
 
-def _without_storage(entry: TensorEntry) -> str:
+def too_large(entry: TensorEntry, shape: tuple[int, ...], region: Region) -> TensorError:
+    """The refusal of a region that memory can not hold."""
+    return TensorError(
+        f"{entry.name}{region.text(shape)} has {region.numel:,} elements, "
+        "more than memory can hold.",
+        advice="Ask for a smaller region.",
+    )
+
+
+def parts_of(entry: TensorEntry) -> str:
+    """The names of the tensors that an entry is made of."""
+    return ", ".join(component.name for component in entry.components)
+
+
+def _without_storage(entry: TensorEntry) -> TensorError:
     if entry.kind == "meta":
-        return f"{entry.name} is a meta tensor: it has a dtype and a shape, but no values."
+        return TensorError(
+            f"{entry.name} is a meta tensor: it has a dtype and a shape, but no values."
+        )
     if entry.components:
-        parts = ", ".join(component.name for component in entry.components)
         kind = entry.kind.replace("_", " ")
-        return f"{entry.name} is a {kind} tensor. Its values are in its parts: {parts}."
-    return f"{entry.name} has no data in this file."
+        return TensorError(
+            f"{entry.name} is a {kind} tensor, which has no values of its own.",
+            advice=f"Open one of its parts: {parts_of(entry)}.",
+        )
+    return TensorError(f"{entry.name} has no data in this file.")
 
 
 def _plan(axes: list[_Axis], start: int, itemsize: int) -> _Plan:

@@ -20,13 +20,16 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from inspector.analysis.statistics import summarise
 from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import TensorEntry
-from inspector.export.npy import export_npy
+from inspector.export.formats import format_named
+from inspector.export.parts import part_of
+from inspector.export.run import export_plan, plan_export
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
 
@@ -35,6 +38,14 @@ HEARTBEAT = Path(__file__).parent / "heartbeat.py"
 #: Prints a process's peak resident memory in KiB (Linux). Unlike `getrusage`, it does not count
 #: the process that started it.
 MEMORY = "print(next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
+
+#: Exports a tensor from the command line.
+EXPORT = (
+    "import sys; from inspector.cli import main;"
+    "main([sys.argv[1], '--export', 'w', '--output', sys.argv[2]]);"
+)
+#: What the references of exports are made with.
+LIBRARIES = "import sys, torch, numpy as np; from safetensors.torch import save_file;"
 
 
 def never() -> None:
@@ -199,8 +210,7 @@ def measure_values(folder: Path, times: int, side: int) -> None:
 def measure_export(folder: Path, times: int, side: int) -> None:
     """From a file to a .npy."""
     path, copy = folder / "values.pt", folder / "copy.bin"
-    source = stored(path, "w")
-    whole = Region.whole(source.shape)
+    entry = stored(path, "w").entry
     target = folder / "out.npy"
 
     def copied() -> None:
@@ -208,20 +218,64 @@ def measure_export(folder: Path, times: int, side: int) -> None:
         with copy.open("rb+") as file:
             os.fsync(file.fileno())
 
-    ours = best(lambda: export_npy(source, whole, target, check=never, progress=ignore), times)
+    def exported() -> None:
+        plan = plan_export(format_named("npy"), [part_of(entry)])
+        export_plan(plan, target, check=never, progress=ignore)
+
+    ours = best(exported, times)
     what = f"export of {side * side >> 18} MiB / copying the file, both with fsync"
     row(what, ours, best(copied, times), "<= 1.43")
-    program = (
-        "import sys; from inspector.cli import main;"
-        "main([sys.argv[1], '--export', 'w', '--output', sys.argv[2]]);"
-    )
-    ours = int(process("-c", program + MEMORY, str(path), str(target)).split()[-1]) / 1024
+    ours = int(process("-c", EXPORT + MEMORY, str(path), str(target)).split()[-1]) / 1024
     loading = (
         "import sys, torch, numpy as np;"
         "np.save(sys.argv[2], torch.load(sys.argv[1], mmap=True)['w'].numpy());"
     )
     reference = int(process("-c", loading + MEMORY, str(path), str(target))) / 1024
     row("peak memory of that export / torch and np.save", ours, reference, "< 300 MiB", "MiB")
+    measure_formats(folder, times, side)
+
+
+def measure_formats(folder: Path, times: int, side: int) -> None:
+    """From a file to the formats that have a writer elsewhere, given the tensor as torch has it."""
+    path = folder / "values.pt"
+    entry = stored(path, "w").entry
+    tensor = torch.load(path, mmap=True, weights_only=True)["w"]
+    size = f"{side * side >> 18} MiB"
+    loaded = "torch.load(sys.argv[1], mmap=True)['w']"
+    for name, theirs, write, program in (
+        (
+            "npz",
+            "np.savez",
+            lambda target: np.savez(target, w=tensor.numpy()),
+            f"np.savez(sys.argv[2], w={loaded}.numpy());",
+        ),
+        (
+            "safetensors",
+            "save_file",
+            lambda target: save_file({"w": tensor}, target),
+            f"save_file({{'w': {loaded}}}, sys.argv[2]);",
+        ),
+    ):
+        target = folder / f"out.{name}"
+
+        def exported(name: str = name, target: Path = target) -> None:
+            plan = plan_export(format_named(name), [part_of(entry)])
+            export_plan(plan, target, check=never, progress=ignore)
+
+        def written(write: Callable[[Path], object] = write, target: Path = target) -> None:
+            write(target)
+            with target.open("rb+") as file:
+                os.fsync(file.fileno())
+
+        what = f"export of {size} as {name} / {theirs} of the loaded tensor, both with fsync"
+        row(what, best(exported, times), best(written, times), "")
+        ours = int(process("-c", EXPORT + MEMORY, str(path), str(target)).split()[-1]) / 1024
+        program = (
+            f"import sys, torch, numpy as np; from safetensors.torch import save_file;{program}"
+        )
+        reference = int(process("-c", program + MEMORY, str(path), str(target))) / 1024
+        row(f"peak memory of that export / torch and {theirs}", ours, reference, "< 100 MiB", "MiB")
+        target.unlink()
 
 
 def measure_analysis(folder: Path, times: int, side: int) -> None:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from PySide6.QtCore import QEventLoop, QTimer
 
 from inspector.app import build_application
+from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 
 #: Milliseconds for which nothing may run before a stage is over.
@@ -100,11 +101,12 @@ def main(path: Path, target: Path) -> None:
         window.tree.select(file.number, entry.name)
         rest(window)
     stages["choose"] = heart.take()
-    # What the dialog does once a target is chosen; a window system's dialog is its own affair.
-    choice, exporter = window.tree.choice, window.exporter
-    assert choice is not None
-    assert exporter is not None
-    exporter.export(choice, None, target)
+    # With the dialog, but not with a window system's own for the choice of a file.
+    window.export()
+    dialog = window.findChild(ExportDialog)
+    dialog.set_target(target)
+    rest(window)
+    dialog.accept()
     rest(window)
     stages["export"] = heart.take()
     assert target.stat().st_size > 0

@@ -35,8 +35,11 @@ from torch.distributed.checkpoint.metadata import (
 )
 
 from inspector.checkpoints import Checkpoint, CheckpointError, InspectorError, open_checkpoint
+from inspector.checkpoints.errors import ExportError
 from inspector.checkpoints.sources import FilePool, LocalFile
-from inspector.export.npy import ExportError, export_npy
+from inspector.export.formats import format_named
+from inspector.export.parts import part_of
+from inspector.export.run import export_plan, plan_export
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
@@ -677,12 +680,11 @@ def test_folders_without_a_checkpoint(
 def test_no_file_of_a_set_is_written_over(tmp_path: Path) -> None:
     state = shards(tmp_path)
     checkpoint = open_checkpoint(tmp_path / "model.safetensors.index.json")
-    source = StoredTensor(checkpoint.entries[0])
+    plan = plan_export(format_named("npy"), [part_of(checkpoint.entries[0])])
     target = tmp_path / "model-00003-of-00003.safetensors"
     with pytest.raises(ExportError, match="not overwritten"):
-        export_npy(
-            source,
-            Region.whole(source.shape),
+        export_plan(
+            plan,
             target,
             protected=checkpoint.files,
             check=lambda: None,

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from export_sources import CancelAfter, RawArray
+from export_sources import CancelAfter, RawArray, assert_same_bits, export
 
 from inspector.checkpoints.errors import Cancelled, ExportError
-from inspector.export import npy
-from inspector.export.npy import ExportResult, describe_npy, export_npy
-from inspector.values.arrays import Array, ArraySource, InMemoryArray
+from inspector.export import parts
+from inspector.export.formats import format_named
+from inspector.export.parts import whole_part
+from inspector.export.run import plan_export
+from inspector.values.arrays import Array, InMemoryArray
 from inspector.values.dtypes import DTYPES
 from inspector.values.regions import Region, parse_region
-
-#: Where a new process finds the package.
-ROOT = Path(npy.__file__).parents[2]
-
-
-def nothing(*_: object) -> None:
-    """Neither cancels nor listens."""
-
-
-def export(source: ArraySource, target: Path, text: str = "...", **more: Any) -> ExportResult:
-    region = parse_region(text, source.shape)
-    listeners = {"check": nothing, "progress": nothing, **more}
-    result = export_npy(source, region, target, **listeners)
-    assert result.path == target
-    assert result.nbytes == target.stat().st_size
-    said = describe_npy(source, region, listeners.get("raw", False))
-    assert (said.shape, said.dtype, said.nbytes) == (result.shape, result.dtype, result.nbytes)
-    return result
 
 
 def random_raw(name: str, shape: tuple[int, ...]) -> Array:
@@ -50,21 +29,14 @@ def random_raw(name: str, shape: tuple[int, ...]) -> Array:
     return drawn.view(kind).reshape(shape)
 
 
-def assert_same_bits(one: Array, other: Array) -> None:
-    assert one.dtype == other.dtype
-    assert one.shape == other.shape
-    assert one.tobytes() == other.tobytes()
-
-
-@pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("name", sorted(DTYPES))
-def test_every_dtype_bit_for_bit(name: str, raw: bool, tmp_path: Path) -> None:
+def test_every_dtype_bit_for_bit(name: str, tmp_path: Path) -> None:
     stored = random_raw(name, (9, 11))
     source = RawArray(stored, name)
     target = tmp_path / "out.npy"
     with np.errstate(all="ignore"):
-        export(source, target, raw=raw)
-        wanted = stored if raw else source.read(Region.whole(source.shape))
+        export(source, target)
+        wanted = source.read(Region.whole(source.shape))
     assert_same_bits(np.load(target, allow_pickle=False), wanted)
     np.save(tmp_path / "numpy.npy", wanted)
     assert target.read_bytes() == (tmp_path / "numpy.npy").read_bytes()
@@ -72,7 +44,7 @@ def test_every_dtype_bit_for_bit(name: str, raw: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["2", ":, ::-2, 3", "..., 0", "1:4, 2, ::3", "1, 2, 3", ":0"])
 def test_regions(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npy, "_BYTES", 24)
+    monkeypatch.setattr(parts, "BLOCK", 24)
     array = np.arange(5 * 6 * 7).reshape(5, 6, 7)
     export(InMemoryArray(array), tmp_path / "out.npy", text)
     wanted = InMemoryArray(array).read(parse_region(text, array.shape))
@@ -103,26 +75,22 @@ def test_agrees_with_torch(tmp_path: Path) -> None:
     source = RawArray(tensor.view(torch.int16).numpy().view(np.uint16), "bfloat16")
     export(source, tmp_path / "values.npy")
     assert_same_bits(np.load(tmp_path / "values.npy"), tensor.float().numpy())
-    export(source, tmp_path / "raw.npy", raw=True)
-    bits = torch.from_numpy(np.load(tmp_path / "raw.npy").view(np.int16)).view(torch.bfloat16)
-    assert torch.equal(bits, tensor)
 
 
-def test_the_description_says_what_happens() -> None:
+def test_the_plan_says_what_happens() -> None:
     source = RawArray(np.zeros((4, 5), np.uint16), "bfloat16")
-    said = describe_npy(source, Region.whole((4, 5)))
-    assert (said.shape, said.dtype, said.nbytes) == ((4, 5), np.float32, 128 + 80)
-    assert said.note == "bfloat16 widened to float32, exact"
-    said = describe_npy(source, Region.whole((4, 5)), raw=True)
-    assert (said.dtype, said.nbytes) == (np.uint16, 128 + 40)
-    assert said.note == "the bits of bfloat16 as uint16"
+    said = plan_export(format_named("npy"), [whole_part("w", source)])
+    assert [(item.shape, item.dtype) for item in said.items] == [((4, 5), "float32")]
+    assert said.least == said.most == 128 + 80
+    assert said.notes == ("bfloat16 widened to float32, exact",)
     plain = InMemoryArray(np.zeros(3, np.float32))
-    for raw in (False, True):
-        assert describe_npy(plain, Region.whole((3,)), raw).note == "the values as they are"
+    assert plan_export(format_named("npy"), [whole_part("w", plain)]).notes == (
+        "the values as they are",
+    )
 
 
 def test_progress_goes_up_to_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npy, "_BYTES", 400)
+    monkeypatch.setattr(parts, "BLOCK", 400)
     heard: list[float] = []
     export(InMemoryArray(np.zeros((10, 100), np.float32)), tmp_path / "x", progress=heard.append)
     assert heard == sorted(heard)
@@ -138,7 +106,7 @@ def test_cancelled_half_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also after the last block: until the file is complete, nobody has asked for it."""
-    monkeypatch.setattr(npy, "_BYTES", 400)
+    monkeypatch.setattr(parts, "BLOCK", 400)
     target = tmp_path / "out.npy"
     target.write_bytes(b"before")
     source = InMemoryArray(np.zeros((10, 100), np.float32))
@@ -182,54 +150,3 @@ def test_what_cannot_fit_is_refused_before_writing(tmp_path: Path) -> None:
         export(source, tmp_path / "out.npy")
     assert "part of the tensor" in caught.value.advice
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_killed_half_way(tmp_path: Path) -> None:
-    target = tmp_path / "out.npy"
-    target.write_bytes(b"before")
-    code = """
-import sys
-from pathlib import Path
-import numpy as np
-from inspector.export.npy import export_npy
-from inspector.values.arrays import InMemoryArray
-from inspector.values.regions import Region
-
-def progress(fraction):
-    if fraction >= 0.5:
-        print(fraction, flush=True)
-        sys.stdin.read()  # for ever: the other end is never closed
-
-array = np.broadcast_to(np.float32(1), (64, 1 << 20))
-export_npy(InMemoryArray(array), Region.whole(array.shape), Path(sys.argv[1]),
-           check=lambda: None, progress=progress)
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(target)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"0.5")
-        sizes = [path.stat().st_size for path in tmp_path.iterdir() if path != target]
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    assert len(sizes) == 1
-    assert sizes[0] > 100 * 2**20, "the export was not half-way"
-    assert target.read_bytes() == b"before"
-    export(InMemoryArray(np.arange(3)), target)
-    assert np.load(target).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("raw", [False, True])
-def test_memory_is_bounded(raw: bool, tmp_path: Path) -> None:
-    source = RawArray(np.broadcast_to(np.uint16(0x3F80), (1 << 12, 1 << 12)), "bfloat16")
-    tracemalloc.start()
-    try:
-        export(source, tmp_path / "out.npy", raw=raw)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 24 * 2**20

@@ -11,9 +11,12 @@ from PySide6.QtWidgets import QToolButton
 from pytestqt.qtbot import QtBot
 
 from inspector.checkpoints.model import Storage, TensorEntry
+from inspector.export.formats import format_named
+from inspector.export.parts import part_of
+from inspector.export.run import look_at, plan_export
 from inspector.gui.activity_bar import ActivityBar
-from inspector.gui.exporting import Exporter, file_name
-from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.export_dialog import Prepared
+from inspector.gui.exporting import Exporter
 from inspector.gui.tasks import Request, Task, TaskRunner
 
 
@@ -94,9 +97,10 @@ def test_a_cancelled_export_leaves_the_target_as_it_was(
     target = tmp_path / "w.npy"
     np.save(target, np.arange(3))
     before = target.read_bytes()
-    file = OpenFile(1, tmp_path / "model.pt")
+    plan = plan_export(format_named("npy"), [part_of(entry)])
+    wanted = Prepared(plan, target, look_at(plan, target), [tmp_path / "model.pt"])
     with qtbot.waitSignal(exporter.message) as told:
-        exporter.export(Choice(file, entry), None, target)
+        exporter.export(wanted)
         assert source.half_way.wait(10)
         qtbot.waitUntil(lambda: bar.shown is not None)
         bar.cancel()
@@ -105,10 +109,3 @@ def test_a_cancelled_export_leaves_the_target_as_it_was(
     runner.close()
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["w.npy"]
-
-
-def test_file_names_for_tensors() -> None:
-    assert file_name("layers.0.weight") == "layers.0.weight.npy"
-    assert file_name("a/b:c*") == "a_b_c_.npy"
-    assert file_name("..") == "tensor.npy"
-    assert len(file_name("x" * 1000)) == 124

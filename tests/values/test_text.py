@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.values.text import cell_texts, number_text
+from inspector.values.text import cell_texts, formats_of, number_text
 
 
 @given(st.floats(width=32))
@@ -44,3 +44,21 @@ def test_integers_keep_every_digit(value: int) -> None:
 def test_examples(value: object, how: str, text: str) -> None:
     assert number_text(value, how) == text  # type: ignore[arg-type]
     assert cell_texts(np.array([[value]]), how) == [[text]]  # type: ignore[arg-type]
+
+
+def test_integers_in_other_bases() -> None:
+    bits = np.array([[0, 255, 0x3F80]], np.uint16)
+    assert cell_texts(bits, "hex") == [["0x0000", "0x00FF", "0x3F80"]]
+    assert cell_texts(bits, "binary")[0][1] == "0000000011111111"
+    negative = np.array([[-1, -128, 127]], np.int8)
+    assert cell_texts(negative, "hex") == [["0xFF", "0x80", "0x7F"]]
+    assert cell_texts(np.array([[2**64 - 1]], np.uint64), "hex") == [["0x" + "F" * 16]]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint64", "float32", "complex128"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_every_format_that_is_offered_writes_the_numbers(dtype: str, raw: bool) -> None:
+    numbers = np.ones((1, 1), np.uint8 if raw else dtype)
+    for how in formats_of(numbers.dtype, raw=raw):
+        ((text,),) = cell_texts(numbers, how)
+        assert "1" in text or text == "True"

@@ -203,7 +203,7 @@ class _Listing:
         if found.number == 2 and not way:
             self._note("graph", self._messages.text(found))
         elif found.number == 5:
-            self._tensor(found, way)
+            self._tensor(found, way, inside="an inner graph" if way else "")
         elif found.number == 15:
             self._sparse(found, way)
         elif found.number in (11, 12) and not way:
@@ -251,12 +251,15 @@ class _Listing:
             elif part.number in (22, 23):
                 self._sparse(part, f"{where}.")
             else:
-                self._tensor(part, "", where)
+                self._tensor(part, "", where, inside="a node")
 
     # Tensors ------------------------------------------------------------------------------------
 
-    def _tensor(self, found: Field, way: str, place: str = "") -> None:
-        """List a TensorProto, under its name or under ``place``."""
+    def _tensor(self, found: Field, way: str, place: str = "", *, inside: str = "") -> None:
+        """List a TensorProto, under its name or under ``place``.
+
+        ``inside`` says what it is a part of; empty if it is an initializer of the model.
+        """
         tensor, problem = None, ""
         try:
             tensor = self._tensors.read(found)
@@ -270,7 +273,7 @@ class _Listing:
         elif tensor.kind == STRING:
             self._strings(tensor, name)
         else:
-            self._entries.append(self._tensors.entry(tensor, self._names.unique(name)))
+            self._entries.append(self._tensors.entry(tensor, self._names.unique(name), inside))
 
     def _sparse(self, found: Field, way: str) -> None:
         """List the parts of a SparseTensorProto."""
@@ -278,9 +281,11 @@ class _Listing:
         for part in self._messages.fields(found):
             if part.number == 1 and part.kind == 2:
                 name = self._tensors.name(part)
-                self._tensor(part, "", f"{way}{name or 'sparse'}.values")
+                place = f"{way}{name or 'sparse'}.values"
+                self._tensor(part, "", place, inside="a sparse tensor")
             elif part.number == 2 and part.kind == 2:
-                self._tensor(part, "", f"{way}{name or 'sparse'}.indices")
+                place = f"{way}{name or 'sparse'}.indices"
+                self._tensor(part, "", place, inside="a sparse tensor")
 
     # Words --------------------------------------------------------------------------------------
 

@@ -19,12 +19,12 @@ from inspector.checkpoints.naming import Names, display_text
 from inspector.checkpoints.sources import LocalFile
 
 #: The reference reader refuses longer headers.
-_MAX_HEADER = 100_000_000
+MAX_HEADER = 100_000_000
 
 _LENGTH = struct.Struct("<Q")
 
 #: torch's dtype by the file's word.
-_DTYPES: Final = {
+DTYPES: Final = {
     "BOOL": "bool",
     "U8": "uint8",
     "U16": "uint16",
@@ -59,7 +59,7 @@ def sniff(head: bytes, source: ByteSource) -> bool:
     if len(head) < 9 or head[8:9] != b"{":
         return False
     length: int = _LENGTH.unpack_from(head)[0]
-    return length <= max(_MAX_HEADER, source.size)
+    return length <= max(MAX_HEADER, source.size)
 
 
 def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
@@ -95,9 +95,9 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
 def _read_header(file: LocalFile) -> tuple[dict[str, object], int]:
     """The header, and the offset of the first tensor's bytes."""
     (length,) = unpack(_LENGTH, file.read(0, min(8, file.size)), 0, "The header's length")
-    if length > _MAX_HEADER:
+    if length > MAX_HEADER:
         raise CheckpointError(
-            f"The header claims {length:,} bytes; more than {_MAX_HEADER:,} are not allowed.",
+            f"The header claims {length:,} bytes; more than {MAX_HEADER:,} are not allowed.",
             where="byte 0",
             advice="It is no safetensors file, or it is damaged.",
         )
@@ -145,7 +145,7 @@ def _entry(file: LocalFile, start: int, name: str, record: object) -> TensorEntr
         return _damaged(name, "It has no dtype.")
     if shape is None or (shape and min(shape) < 0):
         return _damaged(name, "Its shape is no shape.")
-    dtype = _DTYPES.get(word, display_text(word, 40))
+    dtype = DTYPES.get(word, display_text(word, 40))
     if offsets is None or len(offsets) != 2:
         return _damaged(name, "It does not say where its bytes are.")
     begin, end = offsets
@@ -165,7 +165,7 @@ def _entry(file: LocalFile, start: int, name: str, record: object) -> TensorEntr
         )
         begin, end = min(begin, available), available
     nbytes = end - begin
-    if not problem and word not in _DTYPES:
+    if not problem and word not in DTYPES:
         problem = f"The dtype {dtype} is not known."
     if not problem:
         wanted = ITEMSIZE[dtype]

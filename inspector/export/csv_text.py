@@ -1,0 +1,74 @@
+"""Numbers as comma-separated text, with all the digits it takes to read them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from inspector.export.formats import format_named
+from inspector.export.parts import Part, Plan, Transfer, plain_item
+from inspector.values.arrays import Array
+from inspector.values.text import cell_texts
+
+#: Numbers are read in this part of a block: as texts, they take twenty times as much memory.
+_PARTS: Final = 16
+
+#: Characters of the longest number of a kind, by its width.
+_LONGEST: Final = {
+    "f": {2: 24, 4: 15, 8: 24},
+    "i": {1: 4, 2: 6, 4: 11, 8: 20},
+    "u": {1: 3, 2: 5, 4: 10, 8: 20},
+}
+
+_REMARK: Final = "Read it with np.loadtxt(file, delimiter=',', dtype={dtype!r})."
+
+
+def plan(parts: Sequence[Part]) -> Plan:
+    """A line for each row of a part of at most two axes, a line for each number of one axis.
+
+    No header. The digits are the fewest from which the same number of the same dtype is read
+    back; booleans are 1 and 0; complex numbers look like ``1.5-2j``, which ``np.loadtxt`` reads.
+    """
+    (part,) = parts
+    item = plain_item(part, part.name)
+    numel, dtype = part.region.numel, item.numpy_dtype
+    remarks = [_REMARK.format(dtype=item.dtype)]
+    if dtype.kind in "fc":
+        remarks.append("Which NaN one is cannot be told from text.")
+    return Plan(
+        format_named("csv"), (item,), 2 * numel, (_longest(dtype) + 1) * numel, tuple(remarks)
+    )
+
+
+def write(wanted: Plan, file: BinaryIO, transfer: Transfer) -> None:
+    """Write what was planned. A row may come in several blocks."""
+    (item,) = wanted.items
+    width = item.shape[1] if len(item.shape) == 2 else 1
+    if not item.nbytes:
+        return
+    column = 0
+    for block in transfer.blocks(item, _PARTS):
+        for texts in cell_texts(_rows(block, width), "exact"):
+            if column:
+                file.write(b",")
+            file.write(",".join(texts).encode("ascii"))
+            column = (column + len(texts)) % width
+            if not column:
+                file.write(b"\n")
+
+
+def _rows(block: Array, width: int) -> Array:
+    """A block as whole rows, or as a piece of one."""
+    rows = block.reshape(-1, min(width, block.size))
+    # np.loadtxt reads 1 and 0 as booleans, but not their names.
+    return rows.view(np.uint8) if rows.dtype == np.bool_ else rows
+
+
+def _longest(dtype: np.dtype[Any]) -> int:
+    if dtype.kind == "b":
+        return 1
+    if dtype.kind == "c":
+        return 2 * _LONGEST["f"][dtype.itemsize // 2] + 2
+    return _LONGEST[dtype.kind][dtype.itemsize]

@@ -1,0 +1,375 @@
+"""Asks what to export, in which format and where to, and says beforehand what that will be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QPalette, QStandardItemModel
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.naming import display_text
+from inspector.export.formats import FORMATS, ExportFormat, format_named, refusal
+from inspector.export.names import file_name
+from inspector.export.parts import Plan, part_of
+from inspector.export.run import Place, look_at, plan_export
+from inspector.gui.export_scopes import Scope
+from inspector.gui.form_menu import form_label
+from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tree_text import bytes_text
+from inspector.values.forms import Form
+
+_LANE: Final = "export plan"
+
+#: Milliseconds without a key before a typed target is looked at.
+_TYPING: Final = 150
+
+#: New names, and notes on values, that are told before they are only counted.
+_TOLD: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """An export that can be started.
+
+    Attributes
+    ----------
+    protected
+        Files that must not be overwritten.
+    """
+
+    plan: Plan
+    target: Path
+    place: Place
+    protected: Collection[Path]
+
+
+class ExportDialog(QDialog):
+    """One dialog, shown by `open`. Nothing is written before `chosen` is emitted.
+
+    Parameters
+    ----------
+    scopes
+        What can be exported; at least one.
+    current
+        Which of them is proposed.
+    form
+        In which form, if it has it.
+    format
+        The name of the format that is proposed, if it can hold that.
+    folder
+        Where to.
+    protected
+        Files that must not be overwritten.
+    """
+
+    #: A `Prepared`.
+    chosen = Signal(object)
+
+    def __init__(
+        self,
+        scopes: Sequence[Scope],
+        current: int,
+        form: Form,
+        wanted: str,
+        folder: Path,
+        protected: Collection[Path],
+        runner: TaskRunner,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._scopes = scopes
+        self._protected = protected
+        self._runner = runner
+        self._folder = folder
+        self._prepared: Prepared | None = None
+        self._may_replace: Path | None = None
+        self._suggested = ""
+        self.setWindowTitle("Export")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._build()
+        self._what.addItems([scope.label for scope in scopes])
+        self._what.setCurrentIndex(current)
+        self._formats.setCurrentIndex(FORMATS.index(format_named(wanted)))
+        self._offer(form)
+        self._connect()
+        self._file.setFocus()
+
+    # Construction -------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self._what, self._formats, self._forms = QComboBox(), QComboBox(), QComboBox()
+        self._formats.addItems([_format_label(known) for known in FORMATS])
+        for box in (self._what, self._formats, self._forms):
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(40)
+        self._file = QLineEdit()
+        # A dropped file would have its address typed here.
+        self._file.setAcceptDrops(False)
+        self._browse = QPushButton("Choose…")
+        self._browse.setAutoDefault(False)
+        row = QWidget()
+        row.setFocusProxy(self._file)
+        place = QHBoxLayout(row)
+        place.setContentsMargins(0, 0, 0, 0)
+        place.addWidget(self._file, 1)
+        place.addWidget(self._browse)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for label, widget in (
+            ("&What", self._what),
+            ("&Format", self._formats),
+            ("&Numbers", self._forms),
+            ("F&ile", row),
+        ):
+            form.addRow(label, widget)
+            widget.setAccessibleName(label.replace("&", ""))
+        self._file.setAccessibleName("File to write")
+        self._facts, self._notes, self._problem = QLabel(), QLabel(), QLabel()
+        for words, what in (
+            (self._facts, "What will be written"),
+            (self._notes, "What happens to the values"),
+            (self._problem, "What is in the way"),
+        ):
+            words.setTextFormat(Qt.TextFormat.PlainText)
+            words.setWordWrap(True)
+            words.setAccessibleName(what)
+            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._notes.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self._notes.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self._go = self._buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
+        self._go.setDefault(True)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        layout.addLayout(form)
+        layout.addSpacing(4)
+        layout.addWidget(self._facts)
+        layout.addWidget(self._notes, 1)
+        layout.addWidget(self._problem)
+        layout.addWidget(self._buttons)
+        self.resize(600, 280)
+
+    def _connect(self) -> None:
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING)
+        self._typing.timeout.connect(self._prepare)
+        self._what.currentIndexChanged.connect(lambda _: self._offer(self.form))
+        self._formats.currentIndexChanged.connect(self._format_changed)
+        self._forms.currentIndexChanged.connect(lambda _: self._prepare())
+        self._file.textChanged.connect(self._typed)
+        self._browse.clicked.connect(self._choose_file)
+        self._buttons.accepted.connect(self.accept)
+        self._buttons.rejected.connect(self.reject)
+        self._prepare()
+
+    # State --------------------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> Scope:
+        """What is to be exported."""
+        return self._scopes[self._what.currentIndex()]
+
+    @property
+    def format(self) -> ExportFormat:
+        """In which format."""
+        return FORMATS[self._formats.currentIndex()]
+
+    @property
+    def form(self) -> Form:
+        """In which form."""
+        return self.scope.forms[max(0, self._forms.currentIndex())]
+
+    @property
+    def target(self) -> Path:
+        """Where to."""
+        return self._folder / Path(self._file.text()).expanduser()
+
+    def set_target(self, target: Path) -> None:
+        """Take another target, as if it was typed."""
+        self._file.setText(str(target))
+
+    @property
+    def prepared(self) -> Prepared | None:
+        """What would be written; None while that is not known, or not possible."""
+        return self._prepared
+
+    @property
+    def words(self) -> str:
+        """All that is said about it."""
+        texts = (self._facts.text(), self._notes.text(), self._problem.text())
+        return "\n".join(text for text in texts if text)
+
+    def _offer(self, form: Form) -> None:
+        """Offer the forms and formats that the scope can have."""
+        scope = self.scope
+        blocked = [box.blockSignals(True) for box in (self._forms, self._formats)]
+        self._forms.clear()
+        self._forms.addItems([form_label(each) for each in scope.forms])
+        self._forms.setCurrentIndex(scope.forms.index(form) if form in scope.forms else 0)
+        self._forms.setEnabled(len(scope.forms) > 1)
+        model = self._formats.model()
+        assert isinstance(model, QStandardItemModel)
+        possible = []
+        for number, known in enumerate(FORMATS):
+            why = refusal(known, 2 if scope.is_several else 1, scope.axes)
+            if known.several or not scope.is_several:
+                text = why
+            else:
+                text = f"{known.label} ({known.suffix}) holds one tensor"
+            model.item(number).setEnabled(not text)
+            model.item(number).setToolTip(text)
+            if not text:
+                possible.append(number)
+        if self._formats.currentIndex() not in possible:
+            self._formats.setCurrentIndex(possible[0])
+        for box, before in zip((self._forms, self._formats), blocked, strict=True):
+            box.blockSignals(before)
+        self._suggest()
+
+    def _suggest(self) -> None:
+        """Propose a name, unless the user has typed one; its suffix is the format's anyway."""
+        suffix = self.format.suffix
+        typed = self._file.text()
+        if typed == self._suggested:
+            name = str(self._folder / file_name(self.scope.name, suffix))
+            self._suggested = name
+        else:
+            known = [each.suffix for each in FORMATS if each.suffix]
+            stem = next((typed.removesuffix(each) for each in known if typed.endswith(each)), typed)
+            name = f"{stem}{suffix}"
+        self._file.setText(name)
+
+    def _format_changed(self) -> None:
+        self._suggest()
+        self._prepare()
+
+    def _typed(self) -> None:
+        self._forget()
+        self._typing.start()
+
+    def _choose_file(self) -> None:
+        dialog = QFileDialog(self, "Export to", str(self.target.parent))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        suffix = self.format.suffix
+        if suffix:
+            dialog.setNameFilters([f"{self.format.label} (*{suffix})", "All files (*)"])
+            dialog.setDefaultSuffix(suffix.removeprefix("."))
+        dialog.selectFile(self.target.name)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._take_file)
+        dialog.open()
+
+    def _take_file(self, name: str) -> None:
+        """The file dialog has asked whether to replace a file that exists."""
+        self._may_replace = Path(name)
+        self._file.setText(name)
+        self._prepare()
+
+    # What would be written ----------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self._prepared = None
+        self._go.setEnabled(False)
+        self._go.setText("Export")
+
+    def _prepare(self) -> None:
+        """Find out in a worker what would be written."""
+        self._forget()
+        self._typing.stop()
+        work = partial(_find_out, self.scope, self.format, self.form, self.target, self._protected)
+        self._runner.submit(_LANE, Request(work=work, done=self._take, failed=self._refuse))
+
+    def _take(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._say(prepared.plan, prepared.place)
+        name = display_text(prepared.target.name)
+        self._problem.setText(f"{name} exists already." if prepared.place.exists else "")
+        self._go.setEnabled(True)
+
+    def _say(self, plan: Plan, place: Place) -> None:
+        size = bytes_text(plan.most)
+        size = size if plan.least == plan.most else f"at most {size}"
+        room = f"{size} ({bytes_text(place.free)} free on its disk)"
+        if len(plan.items) == 1:
+            (item,) = plan.items
+            shape = " × ".join(f"{length:,}" for length in item.shape) or "scalar"
+            facts = f"{item.dtype}  ·  {shape}  ·  {room}"
+        else:
+            facts = f"{len(plan.items):,} tensors  ·  {room}"
+        self._facts.setText(facts)
+        notes = [*plan.notes[:_TOLD]]
+        if len(plan.notes) > _TOLD:
+            notes.append(f"and {len(plan.notes) - _TOLD:,} other ways")
+        renamed = plan.renamed
+        if plan.format.several and renamed:
+            examples = ", ".join(f"{before} → {after}" for before, after in renamed[:_TOLD])
+            more = f" and {len(renamed) - _TOLD:,} more" if len(renamed) > _TOLD else ""
+            notes.append(f"Other names there: {examples}{more}")
+        self._notes.setText("\n".join(display_text(note) for note in (*notes, *plan.remarks)))
+
+    def _refuse(self, error: InspectorError) -> None:
+        self._facts.clear()
+        self._notes.clear()
+        self._problem.setText(f"{error.message} {error.advice}".strip())
+
+    def accept(self) -> None:
+        """Start the export, if it is known what it will be; ask once before replacing a file."""
+        prepared = self._prepared
+        if prepared is None:
+            return
+        if prepared.place.exists and self._may_replace != prepared.target:
+            self._may_replace = prepared.target
+            self._problem.setText(f"{self._problem.text()} Replace it?")
+            self._go.setText("Replace")
+            return
+        self.chosen.emit(prepared)
+        super().accept()
+
+    def done(self, result: int) -> None:
+        """Close; what was being found out is of no interest any more."""
+        self._typing.stop()
+        self._runner.supersede(_LANE)
+        super().done(result)
+
+
+def _format_label(known: ExportFormat) -> str:
+    return f"{known.label} ({known.suffix})" if known.suffix else known.label
+
+
+def _find_out(
+    scope: Scope,
+    wanted: ExportFormat,
+    form: Form,
+    target: Path,
+    protected: Collection[Path],
+    task: Task,
+) -> Prepared:
+    """In a worker: the scope may hold very many tensors, and a disk may be slow to answer."""
+    parts = []
+    for entry in scope.entries():
+        task.check()
+        parts.append(part_of(entry, form, scope.region, scope.shape))
+    plan = plan_export(wanted, parts)
+    return Prepared(plan, target, look_at(plan, target, protected), protected)

@@ -1,0 +1,95 @@
+"""Where the form of a tensor and the way its numbers are written are chosen."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QWidget
+
+from inspector.gui.form_menu import FORMS, form_label
+from inspector.values.forms import Form
+from inspector.values.text import NumberFormat, formats_of
+
+_FORMATS: Final[dict[NumberFormat, str]] = {
+    "short": "6 digits",
+    "scientific": "Scientific",
+    "exact": "All digits",
+    "hex": "Hexadecimal",
+    "binary": "Binary",
+}
+
+
+class FormBox(QComboBox):
+    """Chooses the form of the tensor; hidden where it has but one."""
+
+    #: A `Form`, chosen by the user.
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._forms: tuple[Form, ...] = ()
+        self.setAccessibleName("Show as")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.activated.connect(lambda index: self.chosen.emit(self._forms[index]))
+        self.hide()
+
+    def set_forms(self, forms: tuple[Form, ...], form: Form) -> None:
+        """Offer the forms of a tensor, of which one is shown."""
+        if forms != self._forms:
+            self._forms = forms
+            self.clear()
+            for index, each in enumerate(forms):
+                self.addItem(form_label(each))
+                self.setItemData(index, FORMS[each][1], Qt.ItemDataRole.ToolTipRole)
+            lines = (f"<b>{form_label(each)}</b>: {FORMS[each][1]}" for each in forms)
+            self.setToolTip(
+                "<p>Show as, for the picture, the grid, the statistics and the export<br>"
+                f"{'<br>'.join(lines)}</p>"
+            )
+        if forms:
+            self.setCurrentIndex(forms.index(form))
+        self.setVisible(len(forms) > 1)
+
+
+class FormatBox(QComboBox):
+    """Chooses how the grid writes the numbers; hidden where there is but one way.
+
+    Each kind of number keeps the way that was chosen for it last.
+    """
+
+    #: A `NumberFormat`: chosen by the user, or for other numbers than before.
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._formats: tuple[NumberFormat, ...] = ()
+        self._last: dict[tuple[NumberFormat, ...], NumberFormat] = {}
+        self.setAccessibleName("Number format")
+        self.setToolTip("How the grid writes the numbers")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.activated.connect(self._choose)
+        self.hide()
+
+    @property
+    def formats(self) -> tuple[NumberFormat, ...]:
+        """What is offered."""
+        return self._formats
+
+    def set_numbers(self, dtype: np.dtype[Any], *, raw: bool) -> None:
+        """Offer what suits numbers of this dtype; ``raw`` ones are bits."""
+        formats = formats_of(dtype, raw=raw)
+        if formats != self._formats:
+            self._formats = formats
+            self.clear()
+            for each in formats:
+                integer = each == "exact" and "short" not in formats
+                self.addItem("Decimal" if integer else _FORMATS[each])
+            self.setCurrentIndex(formats.index(self._last.get(formats, formats[0])))
+        self.setVisible(len(formats) > 1)
+        self.chosen.emit(formats[self.currentIndex()])
+
+    def _choose(self, index: int) -> None:
+        self._last[self._formats] = self._formats[index]
+        self.chosen.emit(self._formats[index])
