@@ -20,13 +20,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.gui.index_box import IndexBox
 from inspector.gui.position import Position
 
 _SLIDER_STEPS = 10_000
 
 
 class AxisBar(QWidget):
-    """Controls for the plane of an N-D tensor; hidden for tensors of fewer than two axes."""
+    """Controls for the plane of a tensor, and the index that is shown; hidden for one number.
+
+    The controls of axes are there where there are two axes or more.
+    """
 
     def __init__(self, position: Position, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,9 +41,7 @@ class AxisBar(QWidget):
         self._exchange.setText("⇄")
         self._exchange.setToolTip("Exchange rows and columns")
         self._exchange.setAccessibleName("Exchange rows and columns")
-        self._index = QLabel()
-        self._index.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._index.setToolTip("What is shown, as NumPy writes it")
+        self.index = IndexBox()
         self._held: dict[int, HeldAxis] = {}
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
@@ -47,16 +49,20 @@ class AxisBar(QWidget):
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         shown = QHBoxLayout()
-        for widget in (
+        self._pickers = (
             QLabel("Rows"),
             self._rows,
             self._exchange,
             QLabel("Columns"),
             self._columns,
-        ):
+        )
+        for widget in self._pickers:
             shown.addWidget(widget)
         shown.addStretch(1)
-        shown.addWidget(self._index)
+        index = QLabel("Index")
+        index.setBuddy(self.index)
+        shown.addWidget(index)
+        shown.addWidget(self.index)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -87,7 +93,9 @@ class AxisBar(QWidget):
             # Between two tensors nothing moves: a layout and its repaint cost the window a turn.
             return
         shape = self._position.plane.shape
-        self.setVisible(len(shape) > 1)
+        self.setVisible(bool(shape))
+        for widget in self._pickers:
+            widget.setVisible(len(shape) > 1)
         for box in (self._rows, self._columns):
             box.clear()
             box.addItems([f"axis {axis}: {size:,}" for axis, size in enumerate(shape)])
@@ -99,7 +107,7 @@ class AxisBar(QWidget):
         if plane.row_axis is not None and plane.column_axis is not None:
             self._rows.setCurrentIndex(plane.row_axis)
             self._columns.setCurrentIndex(plane.column_axis)
-        self._index.setText(plane.text())
+        self.index.show_index(plane.text())
         if tuple(self._held) != plane.held_axes:
             self._build_held()
         for axis, control in self._held.items():

@@ -42,6 +42,7 @@ from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
+from inspector.gui.go_menu import GoMenu
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.status_line import StatusLine
 from inspector.gui.tasks import Request, Task, TaskRunner
@@ -172,6 +173,8 @@ class MainWindow(QMainWindow):
             action.setCheckable(True)
             action.setChecked(self._theme.appearance == appearance)
             looks.addAction(action)
+        self.go_menu = GoMenu(self)
+        self.menuBar().addMenu(self.go_menu)
         tensor = self.menuBar().addMenu("&Tensor")
         self.form_menu = FormMenu("Show &as", tensor)
         tensor.addMenu(self.form_menu)
@@ -205,6 +208,7 @@ class MainWindow(QMainWindow):
             *self._python,
         ):
             action.setEnabled(has_tensor)
+        self.go_menu.set_available(has_tensor)
         if not has_tensor:
             self.form_menu.set_forms((), "values")
         is_read = choice is not None and choice.file.checkpoint is not None
@@ -446,6 +450,8 @@ class MainWindow(QMainWindow):
         page.read_out.connect(self.status_line.show_element)
         page.forms_changed.connect(self.form_menu.set_forms)
         self.form_menu.chosen.connect(page.show_form)
+        self.go_menu.index_requested.connect(page.ask_for_index)
+        self.go_menu.next_requested.connect(page.go_to_next)
         page.grid.addActions((self._copy, self._copy_exact, self._python[2]))
         page.python.addActions(self._python)
         page.message.connect(self._tell)

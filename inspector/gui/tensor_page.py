@@ -20,12 +20,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.analysis.finding import Index, Target, find_next
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.axis_bar import AxisBar
 from inspector.gui.conversion_line import ConversionLine
 from inspector.gui.form_controls import FormatBox, FormBox
+from inspector.gui.go_menu import NAMES, Wanted
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
@@ -39,7 +41,8 @@ from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_facts import conversion_lines, facts
 from inspector.gui.value_grid import ValueGrid
 from inspector.values.forms import Form, forms_of
-from inspector.values.regions import Plane
+from inspector.values.places import place_of
+from inspector.values.regions import Plane, parse_region
 from inspector.values.tensors import TensorSource, tensor_source
 
 #: Narrower than this (px), the statistics fold away to leave the picture its room.
@@ -135,6 +138,8 @@ class TensorPage(QWidget):
         self._export.clicked.connect(self.export_requested)
         self._notice = Notice()
         self.axes = AxisBar(self.position)
+        self.axes.index.requested.connect(self.go_to_index)
+        self.axes.index.left.connect(self.grid.setFocus)
 
     def _build_views(self) -> None:
         title = QHBoxLayout()
@@ -267,7 +272,7 @@ class TensorPage(QWidget):
         )
 
     def _set_source(self, source: TensorSource | None) -> None:
-        for lane in ("tensor", "hover", "copy"):
+        for lane in ("tensor", "hover", "copy", "find"):
             self._runner.supersede(lane)
         self._source = source
         self.position.choose(source)
@@ -304,6 +309,71 @@ class TensorPage(QWidget):
     def show_error(self, error: InspectorError) -> None:
         """Say what went wrong above the views, which stay."""
         self._notice.show_error(error)
+
+    # Going --------------------------------------------------------------------------------------
+
+    def ask_for_index(self) -> None:
+        """Let the user type where to go."""
+        if self.axes.isVisible():
+            self.axes.index.begin()
+
+    def go_to_index(self, text: str) -> None:
+        """Show what an index leads to, as NumPy writes it, and select it in the values."""
+        if self._source is None:
+            return
+        shape = self._source.shape
+        try:
+            place = place_of(parse_region(text, shape), self.position.plane)
+        except InspectorError as error:
+            self.show_error(error)
+            return
+        if place is None:
+            self.message.emit(f"There is nothing at {text}.")
+            return
+        self._notice.clear()
+        self.position.show_plane(place.plane)
+        everything = range(place.plane.rows), range(place.plane.columns)
+        if (place.rows, place.columns) != everything:
+            self.grid.select(place.rows, place.columns)
+        self.axes.index.finish()
+
+    def go_to_next(self, wanted: Wanted, forward: bool) -> None:
+        """Make the next element of a kind the current one, or the previous one; or say why not."""
+        source, statistics = self._source, self.statistics.statistics
+        if source is None or self.position.plane.is_empty:
+            return
+        target: Target
+        if wanted == "minimum" or wanted == "maximum":
+            if statistics is None:
+                self.message.emit(f"The {wanted} is not known yet.")
+                return
+            value = statistics.minimum if wanted == "minimum" else statistics.maximum
+            if value is None:
+                self.message.emit(f"There is no {wanted}: nothing is finite.")
+                return
+            target = value
+        else:
+            target = wanted
+        start = self.position.element
+        self._runner.submit(
+            "find",
+            Request(
+                work=partial(_find, source, start, target, forward),
+                done=partial(self._found, wanted, start),
+                failed=self.show_error,
+                cancelled=lambda: self.message.emit("Stopped looking"),
+                bulk=True,
+                title=f"Looking for {NAMES[wanted]}",
+            ),
+        )
+
+    def _found(self, wanted: Wanted, start: Index, place: Index | None) -> None:
+        if place is None:
+            self.message.emit(f"There is no {NAMES[wanted]} in this tensor.")
+            return
+        self.position.go_to(place)
+        if place == start:
+            self.message.emit(f"This is the only {NAMES[wanted]}.")
 
     # Read-out -----------------------------------------------------------------------------------
 
@@ -382,6 +452,14 @@ class _Prepared:
 def _prepare(entry: TensorEntry, form: Form, _: Task) -> _Prepared:
     source = tensor_source(entry, form)
     return _Prepared(source, source.summary, conversion_lines(source.steps))
+
+
+def _find(
+    source: TensorSource, start: Index, target: Target, forward: bool, task: Task
+) -> Index | None:
+    return find_next(
+        source, start, target, forward=forward, check=task.check, progress=task.progress
+    )
 
 
 def _read_out(

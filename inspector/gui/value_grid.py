@@ -367,6 +367,15 @@ class ValueGrid(QAbstractScrollArea):
         noun = "cell" if cells == 1 else "cells"
         self.message.emit(f"Copied {cells:,} {noun} as tab-separated text")
 
+    def select(self, rows: range, columns: range) -> None:
+        """Select cells of the plane; the first of them is the current one. Not of no cells."""
+        self._extending = True
+        self._position.move_to(rows[0], columns[0])
+        self._extending = False
+        self._anchor = (rows[-1], columns[-1])
+        self._reveal()
+        self.viewport().update()
+
     def select_all(self) -> None:
         """Select every cell of the plane."""
         plane = self._position.plane

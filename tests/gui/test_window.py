@@ -61,7 +61,7 @@ def idle(qtbot: QtBot, window: MainWindow) -> None:
         calm = calm + 1 if window.runner.is_idle else 0
         return calm > 12
 
-    qtbot.waitUntil(is_calm, timeout=20_000)
+    qtbot.waitUntil(is_calm, timeout=60_000)
 
 
 def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:

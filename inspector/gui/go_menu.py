@@ -1,0 +1,66 @@
+"""Ways through a tensor: to an index, and to the next element of a kind."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, Literal
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+#: What can be looked for.
+Wanted = Literal["nan", "infinite", "zero", "minimum", "maximum"]
+
+#: What each is called in the menu, and its key.
+_NEXT: Final[tuple[tuple[Wanted, str, str], ...]] = (
+    ("nan", "&NaN", "N"),
+    ("infinite", "&infinity", "I"),
+    ("zero", "&zero", "0"),
+    ("minimum", "mi&nimum", ""),
+    ("maximum", "ma&ximum", ""),
+)
+
+#: What each is called in a sentence.
+NAMES: Final[dict[Wanted, str]] = {
+    "nan": "NaN",
+    "infinite": "infinity",
+    "zero": "zero",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+
+
+class GoMenu(QMenu):
+    """The menu; it does nothing by itself."""
+
+    index_requested = Signal()
+    #: A `Wanted`, and whether forward.
+    next_requested = Signal(str, bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("&Go", parent)
+        self._actions: list[QAction] = []
+        self._add("To an inde&x…", "Ctrl+G", self.index_requested.emit)
+        for forward, word, keys in ((True, "Next", "Alt+"), (False, "Previous", "Alt+Shift+")):
+            self.addSeparator()
+            for wanted, label, key in _NEXT:
+                self._add(
+                    f"{word} {label}",
+                    f"{keys}{key}" if key else "",
+                    partial(self.next_requested.emit, wanted, forward),
+                )
+        self.set_available(False)
+
+    def _add(self, text: str, shortcut: str, action: object) -> None:
+        made = QAction(text, self)
+        if shortcut:
+            made.setShortcut(QKeySequence(shortcut))
+        made.triggered.connect(action)
+        self.addAction(made)
+        self._actions.append(made)
+
+    def set_available(self, available: bool) -> None:
+        """Whether there is a tensor to go through."""
+        for action in self._actions:
+            action.setEnabled(available)
