@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
-#: Characters that have room at least, and at most without scrolling.
-_LEAST, _MOST = 12, 32
+#: Characters that have room at the least, and those that do mostly.
+_LEAST, _FEW, _MOST = 5, 12, 32
 
 
 class IndexBox(QLineEdit):
@@ -48,8 +48,17 @@ class IndexBox(QLineEdit):
     def _put_back(self) -> None:
         self.setText(self._shown)
         self.setCursorPosition(0)
-        characters = min(max(len(self._shown), _LEAST), _MOST) + 3
-        self.setMinimumWidth(QFontMetrics(self.font()).averageCharWidth() * characters)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        characters = min(max(len(self._shown), _FEW), _MOST) + 3
+        return QSize(self._width_of(characters), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._width_of(_LEAST), super().minimumSizeHint().height())
+
+    def _width_of(self, characters: int) -> int:
+        return QFontMetrics(self.font()).averageCharWidth() * characters
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
