@@ -82,10 +82,11 @@ class InMemoryArray:
 
     def read_raw(self, region: Region) -> Array:
         """A read-only view of the array."""
-        return read_only(self._array[tuple(_as_index(axis) for axis in region.axes)])
+        return read_only(self._array[tuple(as_index(axis) for axis in region.axes)])
 
 
-def _as_index(axis: range | int) -> slice | int:
+def as_index(axis: range | int) -> slice | int:
+    """An axis of a region as NumPy's own index."""
     if isinstance(axis, int):
         return axis
     if not axis:
