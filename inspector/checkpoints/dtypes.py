@@ -49,6 +49,10 @@ ITEMSIZE: Final[dict[str, int]] = {
     **dict.fromkeys(_SUB_BYTE, 1),
 }
 
+#: Numbers in one byte, of the quantized types whose tensors count the numbers themselves. The
+#: numbers run on over the whole tensor, row after row, the first in a byte's lowest bits.
+PACKED: Final[dict[str, int]] = {"quint4x2": 2, "quint2x4": 4}
+
 #: How the module `struct` reads one element, of the types that it knows; complex ones as two.
 STRUCT_CODES: Final[dict[str, str]] = {
     "bool": "?",

@@ -87,6 +87,26 @@ def strided_problem(
     return ""
 
 
+def packed_problem(
+    shape: tuple[int, ...], stride: tuple[int, ...], offset: int, per_byte: int, nbytes: int
+) -> str:
+    """The same for a tensor of several numbers in a byte, which begins at a byte of its own.
+
+    Source: ``aten/src/ATen/native/quantized/cpu/kernels/QuantizedOpKernels.cpp``, which takes the
+    offset in bytes, and knows no strides.
+    """
+    problem = strided_problem(shape, stride, offset, 0, nbytes)
+    if problem or 0 in shape:
+        return problem
+    walked = zip(shape, stride, contiguous(shape), strict=True)
+    if any(length > 1 and step != plain for length, step, plain in walked):
+        return f"Its stride is not that of {per_byte} numbers packed in each byte."
+    end = offset - (-math.prod(shape) // per_byte)
+    if end > nbytes:
+        return f"It reaches up to byte {end:,} of its storage, of which the file has {nbytes:,}."
+    return ""
+
+
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The stride of a tensor whose last dimension runs fastest, in elements."""
     stride = []

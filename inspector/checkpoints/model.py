@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
-from inspector.checkpoints.dtypes import ITEMSIZE
+from inspector.checkpoints.dtypes import ITEMSIZE, PACKED
 from inspector.checkpoints.ggml import block_bytes
 
 #: What kind of tensor an entry is. ``dense`` is a strided run of numbers in one storage.
@@ -81,6 +81,8 @@ class Storage:
         The bytes that are really there, never a claim of the file.
     key
         What the file calls it, for display.
+    origin
+        How its bytes are had, if not from a file, in words: ``read from memory``.
     """
 
     source: ByteSource
@@ -88,6 +90,7 @@ class Storage:
     nbytes: int
     key: str
     byteorder: Literal["little", "big"]
+    origin: str
 
     # By hand, since it is quicker: see `_setters`.
     def __init__(
@@ -97,16 +100,36 @@ class Storage:
         nbytes: int,
         key: str,
         byteorder: Literal["little", "big"] = "little",
+        origin: str = "",
     ) -> None:
-        set_source, set_offset, set_nbytes, set_key, set_byteorder = _SET_STORAGE
+        set_source, set_offset, set_nbytes, set_key, set_byteorder, set_origin = _SET_STORAGE
         set_source(self, source)
         set_offset(self, offset)
         set_nbytes(self, nbytes)
         set_key(self, key)
         set_byteorder(self, byteorder)
+        set_origin(self, origin)
 
 
 _SET_STORAGE: Final = _setters(Storage)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantizer:
+    """How the integers of a quantized tensor stand for numbers: ``(integer - zero point) * scale``.
+
+    Attributes
+    ----------
+    scale, zero_point
+        Those of all elements; without a meaning where there is an axis.
+    axis
+        The axis along which the components ``scales`` and ``zero_points`` have a number for each
+        index; None if all elements have the same.
+    """
+
+    scale: float = 1.0
+    zero_point: int = 0
+    axis: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -136,6 +159,8 @@ class TensorEntry:
         Further facts in words, such as a quantizer's scale: name to text.
     problem
         Why its values cannot be read, as a sentence; empty if they can.
+    quantizer
+        Of kind ``quantized``, how torch stores it; None otherwise, or if the file does not say.
     """
 
     name: str
@@ -153,6 +178,7 @@ class TensorEntry:
     components: tuple[TensorEntry, ...]
     details: Mapping[str, str]
     problem: str
+    quantizer: Quantizer | None
 
     # By hand, since it is quicker: see `_setters`.
     def __init__(
@@ -172,6 +198,7 @@ class TensorEntry:
         components: tuple[TensorEntry, ...] = (),
         details: Mapping[str, str] = NO_DETAILS,
         problem: str = "",
+        quantizer: Quantizer | None = None,
     ) -> None:
         (
             set_name,
@@ -189,6 +216,7 @@ class TensorEntry:
             set_components,
             set_details,
             set_problem,
+            set_quantizer,
         ) = _SET_ENTRY
         set_name(self, name)
         set_path(self, path)
@@ -205,6 +233,7 @@ class TensorEntry:
         set_components(self, components)
         set_details(self, details)
         set_problem(self, problem)
+        set_quantizer(self, quantizer)
 
     @property
     def numel(self) -> int:
@@ -225,12 +254,12 @@ class TensorEntry:
     def nbytes(self) -> int:
         """Bytes of the elements, however few of them are stored.
 
-        `numel` times `itemsize`, or the bytes of ggml's blocks.
+        `numel` times `itemsize`, or the bytes that numbers are packed in, or ggml's blocks.
         """
         if self.components:
             return sum(component.nbytes for component in self.components)
         if self.itemsize:
-            return self.numel * self.itemsize
+            return -(-self.numel * self.itemsize // PACKED.get(self.dtype, 1))
         return block_bytes(self.dtype, self.numel) or 0
 
 

@@ -6,14 +6,22 @@ from the file; a tensor that does not make sense becomes an entry with a problem
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from inspector.checkpoints.describe import describe, integer_text
-from inspector.checkpoints.dtypes import ITEMSIZE
-from inspector.checkpoints.geometry import integers, strided_problem
-from inspector.checkpoints.model import NO_DETAILS, Kind, PathPart, Storage, TensorEntry
+from inspector.checkpoints.dtypes import ITEMSIZE, PACKED, STRUCT_CODES
+from inspector.checkpoints.geometry import integers, packed_problem, strided_problem
+from inspector.checkpoints.model import (
+    NO_DETAILS,
+    Kind,
+    PathPart,
+    Quantizer,
+    Storage,
+    TensorEntry,
+)
 from inspector.checkpoints.naming import display_text, join_name
 from inspector.checkpoints.pickle_nodes import (
     FarBytes,
@@ -23,6 +31,7 @@ from inspector.checkpoints.pickle_nodes import (
     encoded_text,
     latin1,
 )
+from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_types import (
     attributes,
     device_text,
@@ -149,6 +158,7 @@ class Rebuilder:
         except _DamagedError as error:
             return TensorEntry(name, path, "?", (), (), None, problem=str(error))
         count = storage.nbytes // ITEMSIZE[dtype] if storage is not None else 0
+        count *= PACKED.get(dtype, 1)
         return TensorEntry(
             name=name,
             path=path,
@@ -224,7 +234,12 @@ class Rebuilder:
         if offset >= 1 << 63:
             raise _DamagedError("Its offset is impossible.")
         if storage is not None:
-            problem = strided_problem(shape, stride, offset, ITEMSIZE[dtype], storage.nbytes)
+            nbytes, per_byte = storage.nbytes, PACKED.get(dtype)
+            problem = (
+                packed_problem(shape, stride, offset, per_byte, nbytes)
+                if per_byte
+                else strided_problem(shape, stride, offset, ITEMSIZE[dtype], nbytes)
+            )
         conj = neg = False
         if len(args) > meta_at:
             conj, neg = view_bits(args[meta_at])
@@ -330,27 +345,64 @@ def _quantized(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> T
     word = scheme.name if type(scheme) is GlobalNode else describe(scheme)
     details = {"scheme": word}
     components: tuple[TensorEntry, ...] = ()
+    quantizer = None
     if "per_channel" in word:
-        details["axis"] = describe(numbers[2]) if len(numbers) > 2 else "?"
-        codes = replace(
-            entry,
-            name=join_name(name, "int_repr", first=False),
-            path=(*path, "int_repr"),
-            dtype=_CODES.get(entry.dtype, "uint8"),
-        )
+        axis = numbers[2] if len(numbers) > 2 else None
+        details["axis"] = describe(axis) if axis is not None else "?"
+        if type(axis) is int and 0 <= axis < len(entry.shape):
+            quantizer = Quantizer(axis=axis)
         components = (
-            codes,
-            r.component(numbers[0], "scales", name, path, depth),
-            r.component(numbers[1], "zero_points", name, path, depth),
+            codes_of(entry),
+            _channels(r, numbers[0], "scales", name, path, depth),
+            _channels(r, numbers[1], "zero_points", name, path, depth),
         )
     else:
-        details["scale"], details["zero_point"] = describe(numbers[0]), describe(numbers[1])
+        scale, zero_point = numbers[0], numbers[1]
+        details["scale"], details["zero_point"] = describe(scale), describe(zero_point)
+        if type(scale) is float and type(zero_point) is int:
+            quantizer = Quantizer(scale, zero_point)
     return replace(
         entry,
         kind="quantized",
         details=details,
         components=components,
         problem=entry.problem or _first_problem(components),
+        quantizer=quantizer,
+    )
+
+
+def codes_of(entry: TensorEntry) -> TensorEntry:
+    """What ``int_repr`` gives for a quantized tensor: its integers, or the bytes they are in."""
+    per_byte = PACKED.get(entry.dtype)
+    nbytes = -(-entry.numel // (per_byte or 1))
+    return replace(
+        entry,
+        name=join_name(entry.name, "int_repr", first=False),
+        path=(*entry.path, "int_repr"),
+        dtype=_CODES.get(entry.dtype, "uint8"),
+        shape=(nbytes,) if per_byte else entry.shape,
+        stride=(1,) if per_byte else entry.stride,
+    )
+
+
+def _channels(
+    r: Rebuilder, node: object, part: str, name: str, path: Path, depth: int
+) -> TensorEntry:
+    """A scale or zero point for each channel: a tensor, or up to torch 1.3 a list of numbers."""
+    if type(node) is not list and type(node) is not tuple:
+        return r.component(node, part, name, path, depth)
+    dtype = "int64" if part == "zero_points" else "float64"
+    try:
+        data = struct.pack(f"<{len(node)}{STRUCT_CODES[dtype]}", *node)
+    except (struct.error, OverflowError) as error:
+        raise _DamagedError(f"Its {part} are no numbers.") from error
+    return TensorEntry(
+        name=join_name(name, part, first=False),
+        path=(*path, part),
+        dtype=dtype,
+        shape=(len(node),),
+        stride=(1,),
+        storage=Storage(MemoryBytes(data), 0, len(data), part),
     )
 
 
@@ -389,6 +441,9 @@ def _jagged(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tens
     if len(components) < 2:
         raise _DamagedError(_DAMAGED)
     values, offsets = components[0], components[1]
+    ragged = parts.get("_ragged_idx", 1)
+    if type(ragged) is not int or not 1 <= ragged <= max(1, len(values.shape)):
+        raise _DamagedError("Its ragged axis is none.")
     pieces = max(0, offsets.shape[0] - 1) if offsets.shape else 0
     return TensorEntry(
         name=name,
@@ -401,7 +456,7 @@ def _jagged(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tens
         kind="nested",
         requires_grad=values.requires_grad,
         components=components,
-        details={"pieces": str(pieces), "layout": "jagged"},
+        details={"pieces": str(pieces), "layout": "jagged", "ragged axis": str(ragged)},
         problem=_first_problem(components),
     )
 

@@ -20,10 +20,13 @@ class Step:
         In a few words, such as ``moved from cuda:0 to the CPU``.
     copies
         Whether the numbers were copied, so that the array no longer shares the tensor's memory.
+    exact
+        Whether every number is still the one that is stored; else it was rounded.
     """
 
     text: str
     copies: bool = False
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,7 @@ class Conversion:
     array
         The values, read-only, in native byte order.
     steps
-        What was done, in order. Every step is exact, so that no value is ever rounded; but for
-        dequantizing, which does the reference's own float32 arithmetic.
+        What was done, in order.
     shares_memory
         Whether the array looks at the tensor's own memory.
     """
@@ -44,6 +46,11 @@ class Conversion:
     array: Array
     steps: tuple[Step, ...]
     shares_memory: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether no step rounded."""
+        return all(step.exact for step in self.steps)
 
     @property
     def summary(self) -> str:

@@ -58,6 +58,16 @@ def widen_bfloat16(raw: NDArray[np.uint16]) -> NDArray[np.float32]:
     return wide.view(np.float32)
 
 
+def round_bfloat16(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 rounded to what bfloat16 can hold, half to even; every NaN becomes the plain one."""
+    bits = values.view(np.uint32)
+    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+        0xFFFF0000
+    )
+    bits[np.isnan(values)] = 0x7FC00000
+    return bits.view(np.float32)
+
+
 def _widen_complex32(raw: NDArray[np.uint32]) -> NDArray[np.complex64]:
     """Pairs of float16 (the real part in the lower half) to complex64."""
     halves = np.ascontiguousarray(raw).reshape(-1).view(np.float16)
@@ -123,6 +133,18 @@ def _float8(name: str) -> DType:
         lambda raw: _float8_table(name)[raw],
         f"{name} widened to float32, exact",
     )
+
+
+@cache
+def float4_table() -> NDArray[np.float32]:
+    """What each pattern of four bits stands for: sign, two bits of exponent, one of mantissa.
+
+    Source: OCP Microscaling Formats 1.0, section 5.3.3.
+    """
+    positive = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    table = np.array([*positive, *(-value for value in positive)], dtype=np.float32)
+    table.flags.writeable = False
+    return table
 
 
 def _plain(name: str, category: Category) -> DType:

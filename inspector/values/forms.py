@@ -15,8 +15,10 @@ import numpy as np
 from inspector.checkpoints.ggml import BLOCK_SIZES
 from inspector.checkpoints.model import TensorEntry
 from inspector.values.arrays import Array, read_only
+from inspector.values.computed import BlockwiseTensor, TensorSource
 from inspector.values.conversion import Step, summary
 from inspector.values.dtypes import DTYPES, DType, dtype_of, native
+from inspector.values.quantized import INTEGERS
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
@@ -34,7 +36,8 @@ class _Part:
     take: Callable[[Array], Array]
 
 
-_COMPLEX: Final[dict[Form, _Part]] = {
+#: What is taken of complex numbers.
+COMPLEX_PARTS: Final[dict[Form, _Part]] = {
     "real": _Part("real parts", np.real),
     "imaginary": _Part("imaginary parts", np.imag),
     "magnitude": _Part("magnitudes, rounded to {}", np.abs),
@@ -43,21 +46,25 @@ _COMPLEX: Final[dict[Form, _Part]] = {
 
 
 def forms_of(entry: TensorEntry) -> tuple[Form, ...]:
-    """The forms in which an entry can be looked at; the first is what it means.
+    """The forms in which an entry can be looked at; the first is what it means. Nothing is read.
 
     Empty where there are no values at all; `tensor_source` says why.
     """
-    if entry.problem or entry.storage is None:
+    if entry.problem:
         return ()
-    stored = DTYPES.get(entry.dtype)
-    if stored is None:
-        return ("values", "raw") if entry.dtype in BLOCK_SIZES else ()
-    if stored.category == "complex":
-        return ("values", *_COMPLEX, "raw")
-    return ("values", "raw")
+    category = DTYPES[entry.dtype].category if entry.dtype in DTYPES else ""
+    parts: tuple[Form, ...] = tuple(COMPLEX_PARTS) if category == "complex" else ()
+    if entry.kind.startswith("sparse"):
+        return ("values", *parts, "pattern")
+    if entry.storage is None:
+        inner = entry.components
+        return forms_of(inner[0]) if entry.kind == "subclass" and len(inner) == 1 else ()
+    if entry.kind == "quantized" and entry.dtype in INTEGERS:
+        return ("values", "integers", "raw")
+    return ("values", *parts, "raw") if category or entry.dtype in BLOCK_SIZES else ()
 
 
-class ComplexPart:
+class ComplexPart(BlockwiseTensor):
     """The real parts, imaginary parts, magnitudes or phases of complex numbers.
 
     Parameters
@@ -68,40 +75,18 @@ class ComplexPart:
         One of ``real``, ``imaginary``, ``magnitude``, ``phase``.
     """
 
-    def __init__(self, whole: StoredTensor, form: Form) -> None:
-        self.entry = whole.entry
-        self._whole = whole
-        self._part = _COMPLEX[form]
+    def __init__(self, entry: TensorEntry, whole: TensorSource, form: Form) -> None:
+        self._whole: Final = whole
+        part = COMPLEX_PARTS[form]
+        self._take: Final = part.take
         real = whole.dtype.values.type(0).real.dtype
-        self._dtype = replace(native(real), note=self._part.note.format(real))
+        note = part.note.format(real)
+        step = Step(note, copies=True, exact=form in ("real", "imaginary"))
+        dtype = replace(native(real), note=note)
+        super().__init__(entry, whole.shape, dtype, (*whole.steps, step))
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The tensor's shape."""
-        return self._whole.shape
-
-    @property
-    def dtype(self) -> DType:
-        """The dtype of half of each number."""
-        return self._dtype
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """What every read does, in order."""
-        return (*self._whole.steps, Step(self._dtype.note, copies=True))
-
-    @property
-    def summary(self) -> str:
-        """The steps in one line."""
-        return summary(self.steps, False)
-
-    def read(self, region: Region) -> Array:
-        """One real number for each complex one in a region (see `ArraySource`)."""
-        return read_only(self._part.take(self._whole.read(region)))
-
-    def read_raw(self, region: Region) -> Array:
-        """The same as `read`."""
-        return self.read(region)
+    def _part(self, region: Region) -> Array:
+        return self._take(self._whole.read(region))
 
 
 class RawBits:

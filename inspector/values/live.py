@@ -26,7 +26,7 @@ from inspector.checkpoints.model import Checkpoint, PathPart, TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import DictNode, SetNode
 from inspector.checkpoints.rebuild import Rebuilder
-from inspector.checkpoints.walk import Walk, _Frame
+from inspector.checkpoints.walk import Frame, Walk
 from inspector.values.live_bytes import Devices, LiveStorages
 from inspector.values.live_tensors import LiveTensors
 
@@ -154,7 +154,7 @@ class LiveWalk(Walk):
         self._tensor_types: Final = _loaded("torch", "Tensor")
         self._storage_types: Final = _loaded("torch", "UntypedStorage", "TypedStorage")
 
-    def _container(self, frame: _Frame, part: PathPart | None, value: object, quiet: bool) -> None:
+    def _container(self, frame: Frame, part: PathPart | None, value: object, quiet: bool) -> None:
         """Whatever is not a plain number or text."""
         kind = type(value)
         if issubclass(kind, self._tensor_types):
@@ -178,7 +178,7 @@ class LiveWalk(Walk):
 
     def _leaf(
         self,
-        frame: _Frame,
+        frame: Frame,
         part: PathPart | None,
         value: Any,
         default: str,

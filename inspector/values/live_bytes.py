@@ -12,7 +12,6 @@ from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage
 from inspector.checkpoints.sources import check_range
 from inspector.values.arrays import Array
-from inspector.values.conversion import Step
 from inspector.values.transfer import Transfer, mover_of
 
 if TYPE_CHECKING:
@@ -28,15 +27,15 @@ class LiveBytes:
 
     Attributes
     ----------
-    step
-        What reading them does.
+    origin
+        What reading them does, in words.
     """
 
-    step: Step
+    origin: str
 
-    def __init__(self, size: int, step: Step) -> None:
+    def __init__(self, size: int, origin: str) -> None:
         self._size: Final = size
-        self.step = step
+        self.origin = origin
 
     @property
     def size(self) -> int:
@@ -70,7 +69,7 @@ class HostBytes(LiveBytes):
     """
 
     def __init__(self, look: Callable[[], Array], size: int) -> None:
-        super().__init__(size, Step("copied from memory", copies=True))
+        super().__init__(size, "copied from memory")
         self._look: Callable[[], Array] | None = look
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
@@ -104,9 +103,7 @@ class DeviceBytes(LiveBytes):
     """Bytes in a device's memory."""
 
     def __init__(self, storage: torch.UntypedStorage, transfer: Transfer) -> None:
-        super().__init__(
-            storage.nbytes(), Step(f"moved from {transfer.name} to the CPU", copies=True)
-        )
+        super().__init__(storage.nbytes(), f"moved from {transfer.name} to the CPU")
         self._storage: torch.UntypedStorage | None = storage
         self._transfer: Final = transfer
 
@@ -220,7 +217,9 @@ class LiveStorages:
         found = self._known.get(key)
         if found is None:
             label = f"at {address:#x}" if address > 0 else "without memory"
-            found = self._known[key] = Storage(make(), 0, nbytes, label, byteorder)
+            source = make()
+            found = Storage(source, 0, nbytes, label, byteorder, source.origin)
+            self._known[key] = found
         return found
 
 

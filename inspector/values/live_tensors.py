@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from inspector.checkpoints.describe import describe
-from inspector.checkpoints.dtypes import ITEMSIZE
-from inspector.checkpoints.model import UNKNOWN, Kind, PathPart, TensorEntry
+from inspector.checkpoints.dtypes import ITEMSIZE, PACKED
+from inspector.checkpoints.model import (
+    NO_DETAILS,
+    UNKNOWN,
+    Kind,
+    PathPart,
+    Quantizer,
+    TensorEntry,
+)
 from inspector.checkpoints.naming import display_text, join_name
+from inspector.checkpoints.rebuild import codes_of
 from inspector.values.arrays import Array
 from inspector.values.live_bytes import LiveStorages
 
@@ -33,9 +41,6 @@ _SPARSE: Final[dict[str, tuple[Kind, tuple[str, ...]]]] = {
     "sparse_bsr": ("sparse_bsr", ("crow_indices", "col_indices", "values")),
     "sparse_bsc": ("sparse_bsc", ("ccol_indices", "row_indices", "values")),
 }
-
-#: dtype of the numbers that a quantized dtype stores.
-_CODES: Final = {"qint8": "int8", "qint32": "int32"}
 
 Path = tuple[PathPart, ...]
 
@@ -90,6 +95,9 @@ class LiveTensors:
         offset, nbytes = int(tensor.storage_offset()), storage.nbytes
         last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
         end = (last + 1) * tensor.element_size() if tensor.numel() else 0
+        if per_byte := PACKED.get(_dtype_name(tensor)):
+            # The offset counts bytes here, and there are no strides.
+            end = offset - (-tensor.numel() // per_byte)
         problem = ""
         if end > nbytes:
             problem = (
@@ -176,7 +184,8 @@ class LiveTensors:
                 if getattr(tensor, f"_{part}") is not None
             }
             pieces = max(0, len(parts["offsets"]) - 1)
-            details = {"pieces": str(pieces), "layout": "jagged"}
+            ragged = str(tensor._ragged_idx)
+            details = {"pieces": str(pieces), "layout": "jagged", "ragged axis": ragged}
             return self._made_of(tensor, "nested", parts, (pieces,), details, (name, path, depth))
         parts = {
             "values": tensor.values(),
@@ -198,26 +207,22 @@ class LiveTensors:
                 "scales": tensor.q_per_channel_scales(),
                 "zero_points": tensor.q_per_channel_zero_points(),
             }
-            codes = replace(
-                entry,
-                name=join_name(entry.name, "int_repr", first=False),
-                path=(*entry.path, "int_repr"),
-                dtype=_CODES.get(entry.dtype, "uint8"),
-                details={},
-            )
+            quantizer = Quantizer(axis=tensor.q_per_channel_axis())
             components = (
-                codes,
+                replace(codes_of(entry), details=NO_DETAILS),
                 *(self._part(entry.name, entry.path, part, parts[part], depth) for part in parts),
             )
         else:
-            details["scale"] = describe(tensor.q_scale())
-            details["zero_point"] = describe(tensor.q_zero_point())
+            quantizer = Quantizer(tensor.q_scale(), tensor.q_zero_point())
+            details["scale"] = describe(quantizer.scale)
+            details["zero_point"] = describe(quantizer.zero_point)
         return replace(
             entry,
             kind="quantized",
             details={**details, **entry.details},
             components=components,
             problem=entry.problem or _first_problem(components),
+            quantizer=quantizer,
         )
 
     def _wrapper(

@@ -1,164 +1,210 @@
-"""A block-quantized tensor in a file: only the blocks that a region touches are read."""
+"""torch's quantized tensors: their integers, and the numbers that these stand for."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
 
+from inspector.checkpoints.dtypes import PACKED
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.geometry import contiguous
-from inspector.checkpoints.model import TensorEntry
-from inspector.values.arrays import Array, read_only
-from inspector.values.conversion import Step, summary
-from inspector.values.dtypes import DType
-from inspector.values.ggml import BLOCKS, WITHOUT_REFERENCE, BlockType
+from inspector.checkpoints.model import Quantizer, TensorEntry
+from inspector.values.arrays import Array
+from inspector.values.computed import BlockwiseTensor, SameNumbers
+from inspector.values.conversion import Step
+from inspector.values.dtypes import DType, native
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
-#: Numbers that are dequantized at a time, at most, unless one row's blocks are more: what they
-#: take on the way fits the cache.
-_MOST: Final = 1 << 18
+#: dtype of the integers, by torch's word.
+INTEGERS: Final[dict[str, np.dtype[np.integer]]] = {
+    "qint8": np.dtype(np.int8),
+    "quint8": np.dtype(np.uint8),
+    "qint32": np.dtype(np.int32),
+    "quint4x2": np.dtype(np.uint8),
+    "quint2x4": np.dtype(np.uint8),
+}
+
+#: Numbers between two that are wanted which are read along with them: a call costs as much.
+_GAP: Final = 1024
 
 
-class BlockTensor:
-    """A tensor of ggml's blocks behind the one door (an `ArraySource`).
-
-    Its stored elements are its values, because a block's bytes mean nothing number by number.
+class PackedTensor(BlockwiseTensor):
+    """The integers of ``quint4x2`` and ``quint2x4``, one an element.
 
     Parameters
     ----------
     entry
-        Whose dtype is one of `BLOCK_SIZES`.
+        Of one of these dtypes, contiguous.
+    """
+
+    def __init__(self, entry: TensorEntry) -> None:
+        self._stored: Final = packed_bytes(entry)
+        self._per: Final = PACKED[entry.dtype]
+        whole = native(np.dtype(np.uint8))
+        note = f"{self._per} integers unpacked from each byte"
+        steps = (*self._stored.reading_steps, Step(note, copies=True))
+        super().__init__(entry, entry.shape, replace(whole, note=note), steps)
+
+    def _part(self, region: Region) -> Array:
+        numbers = self._flat(region)
+        first, last = int(numbers.min()), int(numbers.max())
+        if last - first <= 4 * numbers.size:
+            return self._run(first, last, numbers)
+        order = np.argsort(numbers, kind="stable")
+        found = np.empty(numbers.size, np.uint8)
+        for group in np.split(order, np.flatnonzero(np.diff(numbers[order]) > _GAP) + 1):
+            picked = numbers[group]
+            found[group] = self._run(int(picked[0]), int(picked[-1]), picked)
+        return found
+
+    def _flat(self, region: Region) -> Array:
+        """Where the elements of a region are in the whole tensor, one after the other."""
+        axes = zip(region.axes, contiguous(self.shape), strict=True)
+        places = [
+            np.asarray(axis if isinstance(axis, int) else list(axis), np.int64).reshape(-1) * step
+            for axis, step in axes
+        ]
+        return reduce(
+            lambda left, right: np.add.outer(left, right).reshape(-1), places, np.zeros(1, np.int64)
+        )
+
+    def _run(self, first: int, last: int, numbers: Array) -> Array:
+        """Some of the integers from the first to the last."""
+        begin = first // self._per
+        stored = self._stored.read_raw(Region((range(begin, last // self._per + 1),)))
+        bits = 8 // self._per
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        unpacked = (stored[:, None] >> shifts & np.uint8((1 << bits) - 1)).reshape(-1)
+        found: Array = unpacked[numbers - begin * self._per]
+        return found
+
+
+class DequantizedTensor(BlockwiseTensor):
+    """The numbers that a quantized tensor's integers stand for, bit for bit as torch's.
+
+    torch subtracts in int32 where all elements have the same scale, and in float32 where each
+    channel has its own; a test compares both.
+
+    Parameters
+    ----------
+    entry
+        With a dtype of `INTEGERS`, and a quantizer.
 
     Raises
     ------
     TensorError
-        If its values are not in the file, or nobody has said how its blocks are to be read.
+        If it has none, or scales and zero points do not fit it.
     """
 
     def __init__(self, entry: TensorEntry) -> None:
-        self.entry = entry
-        self._type = _block_type(entry)
-        big = entry.storage is not None and entry.storage.byteorder == "big"
-        self._swapped = big and self._type.fields.newbyteorder(">") != self._type.fields
-        self._fields = self._type.fields.newbyteorder(">") if big else self._type.fields
-        rows = entry.shape[-1] // self._type.count
-        shape = (*entry.shape[:-1], rows, self._type.fields.itemsize)
-        self._bytes = StoredTensor(
-            replace(entry, dtype="uint8", shape=shape, stride=contiguous(shape), kind="dense")
-        )
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The tensor's shape, in numbers."""
-        return self.entry.shape
-
-    @property
-    def dtype(self) -> DType:
-        """float32 under ggml's word."""
+        self._quantizer: Final = _checked(entry)
+        self._integers: Final = stored_integers(entry)
+        self._limits: Final = np.iinfo(INTEGERS[entry.dtype])
+        axis = self._quantizer.axis
+        self._channels: tuple[StoredTensor, StoredTensor] | None = None
+        if axis is None:
+            self._check(self._quantizer.zero_point)
+        else:
+            length = entry.shape[axis]
+            self._channels = (
+                _parameters(entry, "scales", length),
+                _parameters(entry, "zero_points", length),
+            )
+        note = f"{entry.dtype} dequantized to float32 as torch does: {_words(self._quantizer)}"
         single = np.dtype(np.float32)
-        note = f"{self.entry.dtype} blocks dequantized to float32"
-        return DType(self.entry.dtype, single, single, "float", note=note)
-
-    @property
-    def stored(self) -> StoredTensor:
-        """The blocks' own bytes: the last axis in blocks, and one more with the bytes of each."""
-        return self._bytes
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """What every read of this tensor does, in order."""
-        how = (
-            "by ggml's formula"
-            if self.entry.dtype in WITHOUT_REFERENCE
-            else "bit for bit as gguf.dequantize does"
-        )
-        swapped = (Step("big-endian fields swapped", copies=True),) if self._swapped else ()
-        done = Step(f"{self.dtype.note}, {how}", copies=True)
-        return (*self._bytes.steps, *swapped, done)
-
-    @property
-    def summary(self) -> str:
-        """The steps in one line."""
-        return summary(self.steps, False)
-
-    def read(self, region: Region) -> Array:
-        """The values of a region (see `ArraySource`)."""
-        try:
-            out = np.empty(region.shape, np.float32)
-        except (MemoryError, ValueError) as error:
-            raise TensorError(
-                f"{self.entry.name}{region.text(self.shape)} has {region.numel:,} elements, "
-                "more than memory can hold.",
-                advice="Ask for a smaller region.",
-            ) from error
-        flat, done = out.reshape(-1), 0
-        for part in region.blocks(self._most(region)):
-            flat[done : done + part.numel] = self._part(part).reshape(-1)
-            done += part.numel
-        return read_only(out)
-
-    def read_raw(self, region: Region) -> Array:
-        """The values of a region: the same as `read` gives (see `ArraySource`)."""
-        return self.read(region)
-
-    def _most(self, region: Region) -> int:
-        """Elements that are read at a time, so that their blocks are `_MOST` numbers."""
-        last, count = _as_range(region.axes[-1]), self._type.count
-        if not last or abs(last.step) > count:
-            return max(1, _MOST // count)
-        numbers = (max(last[0], last[-1]) // count - min(last[0], last[-1]) // count + 1) * count
-        return max(1, _MOST * len(last) // numbers)
+        dtype = DType(entry.dtype, single, single, "float", note=note)
+        steps = (*self._integers.steps, Step(note, copies=True, exact=False))
+        super().__init__(entry, entry.shape, dtype, steps)
 
     def _part(self, region: Region) -> Array:
-        """A part of a region, with its last axis; an axis that is dropped has one element."""
-        last, count = _as_range(region.axes[-1]), self._type.count
-        outer = region.axes[:-1]
-        if abs(last.step) > count:
-            # Each element is in a block of its own, and most blocks have none.
-            columns = [
-                self._blocks(outer, range(index // count, index // count + 1))[..., index % count]
-                for index in last
-            ]
-            return np.stack(columns, axis=-1)
-        first = min(last[0], last[-1]) // count
-        blocks = range(first, max(last[0], last[-1]) // count + 1)
-        numbers = self._blocks(outer, blocks)
-        picked = np.arange(last.start, last.stop, last.step) - first * count
-        return (
-            numbers if len(picked) == numbers.shape[-1] and last.step > 0 else numbers[..., picked]
-        )
-
-    def _blocks(self, outer: tuple[range | int, ...], blocks: range) -> Array:
-        """All numbers of some blocks of some rows."""
-        size = self._type.fields.itemsize
-        raw = self._bytes.read_raw(Region((*outer, blocks, range(size))))
-        fields = np.ascontiguousarray(raw).reshape(-1).view(self._fields)
-        # Scales from a file may be infinite or NaN, and so are the numbers then.
+        integers = self._integers.read(region)
+        # A scale may be infinite, NaN, or too large for float32, as in torch.
         with np.errstate(all="ignore"):
-            numbers = self._type.dequantize(fields.astype(self._type.fields, copy=False))
-        rows = tuple(len(axis) for axis in outer if isinstance(axis, range))
-        return numbers.reshape((*rows, math.prod(numbers.shape) // max(1, math.prod(rows))))
+            if self._channels is not None:
+                return self._by_channel(integers, region, *self._channels)
+            differences = integers.astype(np.int32) - np.int32(self._quantizer.zero_point)
+            return differences.astype(np.float32) * np.float32(self._quantizer.scale)
+
+    def _by_channel(
+        self, integers: Array, region: Region, scales: StoredTensor, zero_points: StoredTensor
+    ) -> Array:
+        axis = self._quantizer.axis
+        assert axis is not None
+        picked = Region((region.axes[axis],))
+        scale, zero = scales.read(picked), zero_points.read(picked)
+        if zero.dtype.kind != "f":
+            for value in (zero.min(), zero.max()):
+                self._check(int(value))
+        behind = sum(isinstance(item, range) for item in region.axes[axis + 1 :])
+        shape = (*scale.shape, *(1,) * behind) if scale.ndim else ()
+        numbers = integers.astype(np.float32) - zero.astype(np.float32).reshape(shape)
+        return numbers * scale.astype(np.float32).reshape(shape)
+
+    def _check(self, zero_point: int) -> None:
+        if not self._limits.min <= zero_point <= self._limits.max:
+            raise TensorError(
+                f"The zero point {zero_point} is no {self._limits.dtype}, so its numbers can not "
+                "be computed.",
+                advice="Its integers can be shown as they are stored.",
+            )
 
 
-def _as_range(axis: range | int) -> range:
-    return axis if isinstance(axis, range) else range(axis, axis + 1)
+def stored_integers(entry: TensorEntry) -> StoredTensor | PackedTensor:
+    """A quantized tensor's integers, one an element."""
+    if entry.dtype in PACKED:
+        return PackedTensor(entry)
+    return StoredTensor(replace(entry, dtype=INTEGERS[entry.dtype].name))
 
 
-def _block_type(entry: TensorEntry) -> BlockType:
-    found = BLOCKS.get(entry.dtype)
+def integers_alone(entry: TensorEntry) -> SameNumbers:
+    """The same, to be looked at: the steps say what is left out."""
+    source = stored_integers(entry)
+    left_out = "scale and zero point" if entry.quantizer is None else _words(entry.quantizer)
+    return SameNumbers(
+        entry, source, (*source.steps, Step(f"the integers as stored, without {left_out}"))
+    )
+
+
+def packed_bytes(entry: TensorEntry) -> StoredTensor:
+    """The bytes that the numbers of `PACKED` types are in, one after the other."""
+    return StoredTensor(
+        replace(entry, dtype="uint8", shape=(entry.nbytes,), stride=(1,), components=())
+    )
+
+
+def _words(quantizer: Quantizer) -> str:
+    if quantizer.axis is not None:
+        return f"a scale and zero point for each index of axis {quantizer.axis}"
+    return f"scale {quantizer.scale!r}, zero point {quantizer.zero_point}"
+
+
+def _checked(entry: TensorEntry) -> Quantizer:
+    quantizer = entry.quantizer
+    if quantizer is None:
+        raise TensorError(
+            f"The file has no scale and zero point for {entry.name} that make sense.",
+            advice="Its integers can be shown as they are stored.",
+        )
+    if quantizer.axis is not None and not 0 <= quantizer.axis < len(entry.shape):
+        raise TensorError(f"{entry.name} is quantized along axis {quantizer.axis}, and has none.")
+    return quantizer
+
+
+def _parameters(entry: TensorEntry, part: str, length: int) -> StoredTensor:
+    """The scales or zero points, a number for each channel."""
+    found = next((item for item in entry.components if item.path[-1] == part), None)
     if found is None:
+        raise TensorError(f"The file has no {part} for {entry.name}.")
+    source = StoredTensor(found)
+    kinds = ("f",) if part == "scales" else ("f", "i")
+    if source.shape != (length,) or source.dtype.values.kind not in kinds:
         raise TensorError(
-            f"{entry.dtype} blocks can not be dequantized: ggml has them only while it computes, "
-            "and no reference says what they hold in a file."
+            f"Its {part} ({found.dtype}, shape {list(found.shape)}) are not one number for each "
+            f"of {length:,} channels.",
+            advice="Its integers can be shown as they are stored.",
         )
-    if entry.storage is not None and entry.storage.byteorder == "big" and not found.either_order:
-        raise TensorError(
-            f"{entry.dtype} blocks can not be read from a big-endian file: ggml's converter does "
-            "not say how they are stored there.",
-            advice="Get the little-endian file.",
-        )
-    return found
+    return source

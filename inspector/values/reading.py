@@ -72,7 +72,7 @@ class StoredTensor:
         if entry.problem:
             raise TensorError(entry.problem)
         if entry.storage is None:
-            raise TensorError(_without_storage(entry))
+            raise _without_storage(entry)
         self.entry = entry
         self._stored = dtype_of(entry.dtype)
         self._storage: Storage = entry.storage
@@ -139,13 +139,10 @@ class StoredTensor:
     @property
     def reading_steps(self) -> tuple[Step, ...]:
         """What is done before the stored elements are there."""
-        device, source = self.entry.device, self._storage.source
-        if isinstance(source, LiveBytes):
-            first = source.step
-        elif device != "cpu":
-            first = Step(f"saved from {device}, read straight from the file", copies=True)
-        else:
-            first = Step("read from the file", copies=True)
+        device, origin = self.entry.device, self._storage.origin
+        if not origin and device != "cpu":
+            origin = f"saved from {device}, read straight from the file"
+        first = Step(origin or "read from the file", copies=True)
         swapped = (Step("big-endian bytes swapped", copies=True),) if self._swapped else ()
         return (*self._live_steps, first, *swapped)
 
@@ -201,11 +198,7 @@ class StoredTensor:
             array = np.empty(compact, self._stored.raw)
             np.broadcast_to(array, shape)
         except (MemoryError, ValueError) as error:
-            raise TensorError(
-                f"{self.entry.name}{region.text(self.shape)} has {region.numel:,} elements, "
-                "more than memory can hold.",
-                advice="Ask for a smaller region.",
-            ) from error
+            raise too_large(self.entry, self.shape, region) from error
         self._fill(array, compact, strides, self._lowest(region))
         whole = np.broadcast_to(array, shape) if compact != shape else array
         return np.flip(whole, backwards) if backwards else whole
@@ -254,14 +247,32 @@ class StoredTensor:
         self._storage.source.read_into(offset, buffer.view(np.uint8).data)
 
 
-def _without_storage(entry: TensorEntry) -> str:
+def too_large(entry: TensorEntry, shape: tuple[int, ...], region: Region) -> TensorError:
+    """The refusal of a region that memory can not hold."""
+    return TensorError(
+        f"{entry.name}{region.text(shape)} has {region.numel:,} elements, "
+        "more than memory can hold.",
+        advice="Ask for a smaller region.",
+    )
+
+
+def parts_of(entry: TensorEntry) -> str:
+    """The names of the tensors that an entry is made of."""
+    return ", ".join(component.name for component in entry.components)
+
+
+def _without_storage(entry: TensorEntry) -> TensorError:
     if entry.kind == "meta":
-        return f"{entry.name} is a meta tensor: it has a dtype and a shape, but no values."
+        return TensorError(
+            f"{entry.name} is a meta tensor: it has a dtype and a shape, but no values."
+        )
     if entry.components:
-        parts = ", ".join(component.name for component in entry.components)
         kind = entry.kind.replace("_", " ")
-        return f"{entry.name} is a {kind} tensor. Its values are in its parts: {parts}."
-    return f"{entry.name} has no data in this file."
+        return TensorError(
+            f"{entry.name} is a {kind} tensor, which has no values of its own.",
+            advice=f"Open one of its parts: {parts_of(entry)}.",
+        )
+    return TensorError(f"{entry.name} has no data in this file.")
 
 
 def _plan(axes: list[_Axis], start: int, itemsize: int) -> _Plan:

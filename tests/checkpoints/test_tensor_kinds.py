@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from inspector.checkpoints import Checkpoint, TensorEntry, open_checkpoint
-from inspector.checkpoints.geometry import strided_problem
+from inspector.checkpoints.geometry import packed_problem, strided_problem
+from inspector.checkpoints.model import Quantizer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning"),
@@ -82,6 +83,7 @@ def test_quantized_by_channel(tmp_path: Path) -> None:
     entry = one(tmp_path, tensor)
     assert (entry.kind, entry.dtype, entry.shape) == ("quantized", "qint8", (2, 3))
     assert entry.details == {"scheme": "per_channel_affine", "axis": "0"}
+    assert entry.quantizer == Quantizer(axis=0)
     found = parts(entry)
     assert torch.equal(found["int_repr"], tensor.int_repr())
     assert torch.equal(found["scales"], scales)
@@ -98,6 +100,77 @@ def test_quantized_as_a_whole(tmp_path: Path, dtype: torch.dtype) -> None:
     assert entry.storage.source.read(0, entry.nbytes) == tensor.int_repr().numpy().tobytes()
 
 
+def test_the_scale_of_a_quantizer_has_all_its_digits(tmp_path: Path) -> None:
+    scale = 0.1 + 2**-40
+    tensor = torch.quantize_per_tensor(torch.rand(5), scale, 3, torch.qint8)
+    assert one(tmp_path, tensor).quantizer == Quantizer(scale, 3)
+
+
+@pytest.mark.parametrize(("name", "per_byte"), [("quint4x2", 2), ("quint2x4", 4)])
+def test_several_quantized_numbers_in_a_byte(tmp_path: Path, name: str, per_byte: int) -> None:
+    tensor = torch.quantize_per_tensor(torch.rand(3, 5), 0.1, 3, getattr(torch, name))
+    entry = one(tmp_path, tensor)
+    assert (entry.dtype, entry.shape, entry.problem) == (name, (3, 5), "")
+    assert entry.nbytes == tensor.int_repr().numel() == -(-15 // per_byte)
+    scales, zeros = torch.rand(3), torch.rand(3)
+    tensor = torch.quantize_per_channel(torch.rand(3, 5), scales, zeros, 0, getattr(torch, name))
+    entry = one(tmp_path, tensor)
+    assert (entry.problem, entry.quantizer) == ("", Quantizer(axis=0))
+    assert torch.equal(parts(entry)["int_repr"], tensor.int_repr())
+
+
+def test_packed_numbers_have_to_be_there_and_in_order() -> None:
+    assert packed_problem((3, 5), (5, 1), 0, 2, 8) == ""
+    assert "byte 8 of its storage, of which the file has 7" in packed_problem(
+        (3, 5), (5, 1), 0, 2, 7
+    )
+    assert "byte 9" in packed_problem((3, 5), (5, 1), 1, 2, 8)
+    assert "packed" in packed_problem((5, 3), (1, 5), 0, 2, 8)
+    assert packed_problem((1, 0), (7, 7), 0, 2, 0) == ""
+    assert "before" in packed_problem((1,), (1,), -1, 4, 8)
+
+
+def qtensor(scheme: bytes) -> bytes:
+    storage = b"(" + made.text("storage") + b"ctorch\nQInt8Storage\n" + made.text("0")
+    storage += made.text("cpu") + b"K\x02tQ"
+    data = b"\x80\x02ctorch._utils\n_rebuild_qtensor\n(" + storage + b"K\0K\x02\x85K\x01\x85"
+    return data + scheme + b"\x89}tR."
+
+
+def test_channels_as_lists_as_before_torch_1_4(tmp_path: Path) -> None:
+    numbers = b"](G\x3f\xb9\x99\x99\x99\x99\x99\x9aG\x3f\xe0\0\0\0\0\0\0e](K\x03K\x04e"
+    scheme = b"(ctorch\nper_channel_affine\n" + numbers + b"K\0t"
+    path = made.archive(tmp_path / "a.pt", qtensor(scheme), s0=bytes(2))
+    (entry,) = open_checkpoint(path).entries
+    assert (entry.problem, entry.quantizer) == ("", Quantizer(axis=0))
+    found = parts(entry)
+    assert found["scales"].tolist() == [0.1, 0.5]
+    assert found["zero_points"].tolist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        b"(ctorch\nper_tensor_affine\n" + made.text("0.1") + b"K\x03t",
+        b"(ctorch\nper_tensor_affine\nK\x01K\x03t",
+        b"(ctorch\nper_tensor_affine\nG\x3f\xe0\0\0\0\0\0\0Nt",
+        b"(ctorch\nper_channel_affine\n](G\x3f\xe0\0\0\0\0\0\0e](K\x03eK\x07t",
+    ],
+    ids=["scale of text", "scale of an integer", "no zero point", "no such axis"],
+)
+def test_a_quantizer_that_makes_no_sense(tmp_path: Path, scheme: bytes) -> None:
+    path = made.archive(tmp_path / "a.pt", qtensor(scheme), s0=bytes(2))
+    (entry,) = open_checkpoint(path).entries
+    assert (entry.problem, entry.quantizer) == ("", None)
+
+
+def test_channels_that_are_no_numbers(tmp_path: Path) -> None:
+    scheme = b"(ctorch\nper_channel_affine\n](" + made.text("x") + b"e](K\x03eK\0t"
+    path = made.archive(tmp_path / "a.pt", qtensor(scheme), s0=bytes(2))
+    (entry,) = open_checkpoint(path).entries
+    assert entry.problem == "Its scales are no numbers."
+
+
 def test_nested(tmp_path: Path) -> None:
     pieces = [torch.ones(2, 3), torch.ones(4, 3) * 2]
     entry = one(tmp_path, torch.nested.nested_tensor(pieces))
@@ -110,6 +183,8 @@ def test_nested(tmp_path: Path) -> None:
     found = parts(jagged)
     assert torch.equal(found["values"], torch.cat(pieces))
     assert found["offsets"].tolist() == [0, 2, 6]
+    turned = torch.nested.nested_tensor(pieces, layout=torch.jagged).transpose(1, 2)
+    assert one(tmp_path, turned).details["ragged axis"] == "2"
 
 
 class Tagged(torch.Tensor):

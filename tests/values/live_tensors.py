@@ -35,7 +35,7 @@ LAYOUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 def make_dense(dtype: torch.dtype, device: str = "cpu") -> torch.Tensor:
     """6 x 8 elements of any bits that a number of this dtype may have."""
-    size = torch.empty(0, dtype=dtype).element_size()
+    size = dtype.itemsize
     generator = torch.Generator().manual_seed(size)
     most = 2 if dtype == torch.bool else 256
     raw = torch.randint(0, most, (6, 8 * size), dtype=torch.uint8, generator=generator)

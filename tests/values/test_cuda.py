@@ -18,6 +18,7 @@ from inspector.values.tensors import tensor_source
 pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    pytest.mark.filterwarnings("ignore:ComplexHalf support:UserWarning"),
     pytest.mark.filterwarnings("ignore:Sparse .* tensor support is in beta:UserWarning"),
 ]
 

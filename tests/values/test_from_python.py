@@ -16,6 +16,8 @@ from inspector.checkpoints.errors import TensorError
 from inspector.values.from_python import to_numpy
 from inspector.values.regions import Region
 
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support:UserWarning")
+
 VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "transposed": lambda tensor: tensor.t(),
     "strided": lambda tensor: tensor[1:, ::2],
@@ -108,6 +110,20 @@ def test_a_negative_is_resolved() -> None:
     found = to_numpy(tensor)
     np.testing.assert_array_equal(found.array, tensor.resolve_neg().numpy())
     assert "negative resolved" in found.summary
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning")
+def test_quantized_tensors_are_dequantized() -> None:
+    whole = torch.quantize_per_tensor(torch.randn(5), 0.1, 3, torch.quint8)
+    found = to_numpy(whole)
+    np.testing.assert_array_equal(found.array, whole.dequantize().numpy())
+    assert "dequantized" in found.summary
+    assert not found.shares_memory
+    np.testing.assert_array_equal(to_numpy(whole, form="integers").array, whole.int_repr().numpy())
+    scales, zeros = torch.tensor([0.1, 0.2]).double(), torch.tensor([0, 1])
+    by_channel = torch.quantize_per_channel(torch.rand(2, 3), scales, zeros, 0, torch.qint8)
+    found = to_numpy(by_channel, "[1]")
+    np.testing.assert_array_equal(found.array, by_channel.dequantize()[1].numpy())
 
 
 def test_a_subclass_is_seen_as_a_plain_tensor() -> None:

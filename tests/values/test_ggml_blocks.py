@@ -149,7 +149,7 @@ def test_only_the_blocks_that_are_touched_are_read() -> None:
 def test_pieces_larger_than_what_is_dequantized_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = random_blocks("Q6_K", 9, 4)
     expected = reference("Q6_K", raw)
-    monkeypatch.setattr("inspector.values.quantized._MOST", 600)
+    monkeypatch.setattr("inspector.values.blocks.MOST", 600)
     stored = tensor_source(entry_of("Q6_K", raw))
     for region in (
         Region.whole(stored.shape),

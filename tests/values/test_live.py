@@ -93,6 +93,11 @@ def _per_channel() -> torch.Tensor:
     return torch.quantize_per_channel(torch.rand(2, 3), scales, zeros, 0, torch.qint8)
 
 
+def _packed() -> torch.Tensor:
+    scales, zeros = torch.tensor([0.1, 0.2]), torch.tensor([1.0, 2.0])
+    return torch.quantize_per_channel(torch.rand(2, 3), scales, zeros, 0, torch.quint4x2)
+
+
 DIAGONAL = torch.eye(4) * torch.arange(1.0, 5)
 
 KINDS: dict[str, Callable[[], torch.Tensor]] = {
@@ -105,6 +110,7 @@ KINDS: dict[str, Callable[[], torch.Tensor]] = {
     "uint16": lambda: torch.arange(3).to(torch.uint16),
     "quantized": lambda: torch.quantize_per_tensor(torch.rand(5), 0.25, 3, torch.quint8),
     "per channel": _per_channel,
+    "packed": _packed,
     "coo": lambda: torch.sparse_coo_tensor(
         torch.tensor([[0, 0]]), torch.ones(2), (3,), check_invariants=True
     ),
@@ -134,8 +140,10 @@ def facts(entry: TensorEntry) -> tuple[object, ...]:
         entry.requires_grad,
         entry.is_conj,
         entry.is_neg,
-        dict(entry.details),
+        # a file says per_channel_affine in both cases
+        {key: text.removesuffix("_float_qparams") for key, text in entry.details.items()},
         entry.problem,
+        entry.quantizer,
         [facts(component) for component in entry.components],
     )
 

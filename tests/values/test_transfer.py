@@ -220,7 +220,7 @@ def tensor_on(device: StandIn, block: int, dtype: str = "int16") -> StoredTensor
     """A tensor of 100 x 90 elements in the stand-in's memory."""
     storage = torch.arange(9000, dtype=getattr(torch, dtype)).untyped_storage()
     source = DeviceBytes(storage, Transfer(device, block))
-    held = Storage(source, 0, source.size, "at 0x10")
+    held = Storage(source, 0, source.size, "at 0x10", origin=source.origin)
     return StoredTensor(TensorEntry("w", ("w",), dtype, (100, 90), (90, 1), held, device="cuda:7"))
 
 

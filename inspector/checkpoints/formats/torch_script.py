@@ -17,7 +17,14 @@ from inspector.checkpoints.containers import Internal
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import MAX_DIMENSIONS, integers, strided_problem
-from inspector.checkpoints.model import ByteSource, Checkpoint, Finding, Storage, TensorEntry
+from inspector.checkpoints.model import (
+    ByteSource,
+    Checkpoint,
+    Finding,
+    Quantizer,
+    Storage,
+    TensorEntry,
+)
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode
 from inspector.checkpoints.rebuild import Path
@@ -243,13 +250,17 @@ class _Table:
             return _damaged(name, path, _DAMAGED)
         if dtype is None:
             return _damaged(name, path, f"Its dtype {display_text(str(word), 40)} is not known.")
-        details = {}
+        details: dict[str, str] = {}
+        quantizer = None
         if _field(record, "isQuantized") is True:
             dtype = _QUANTIZED.get(dtype, dtype)
+            scale, zero_point = _field(record, "scale"), _number(_field(record, "zeroPoint"))
+            if type(scale) is float or (type(scale) is int and abs(scale) < 1 << 53):
+                quantizer = Quantizer(float(scale), zero_point)
             details = {
                 "scheme": "per_tensor_affine",
-                "scale": display_text(str(_field(record, "scale")), 40),
-                "zero_point": str(_number(_field(record, "zeroPoint"))),
+                "scale": display_text(str(scale), 40),
+                "zero_point": str(zero_point),
             }
         storage, problem = self._storage(_field(_field(record, "data"), "key"))
         if storage is not None:
@@ -267,6 +278,7 @@ class _Table:
             requires_grad=_field(record, "requiresGrad") is True,
             details=details,
             problem=problem,
+            quantizer=quantizer,
         )
 
     def _storage(self, key: object) -> tuple[Storage | None, str]:
