@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
+from inspector.display import has_no_display
 
 if TYPE_CHECKING:
     from inspector.checkpoints.model import Checkpoint, TensorEntry
@@ -121,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.export is not None:
         return _export(options.paths[0], options.export, options.output, options.region)
     if options.screenshot is not None:
-        if _has_no_display():
+        if has_no_display():
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
         from inspector.app import take_screenshot
 
@@ -129,7 +130,7 @@ def _run(options: argparse.Namespace) -> int:
             options.paths, options.screenshot, options.tensor, options.theme, options.size
         )
         return 0
-    if _has_no_display():
+    if has_no_display():
         return _fail(
             "There is no display to show a window on. "
             "Use --list or --export, which need none, or set DISPLAY (over ssh: ssh -X)."
@@ -137,12 +138,6 @@ def _run(options: argparse.Namespace) -> int:
     from inspector.app import run_window
 
     return run_window(options.paths, options.tensor, options.theme)
-
-
-def _has_no_display() -> bool:
-    """Whether Qt would look for a screen in vain; its own message speaks of something else."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names)
 
 
 def _list(path: Path, *, as_json: bool) -> int:

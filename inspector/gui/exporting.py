@@ -61,14 +61,12 @@ class Exporter(QObject):
         """Write a tensor, or a region of it, in the background."""
         entry = choice.entry
         assert entry is not None
-        opened = choice.file.checkpoint
-        files = (choice.file.path,) if opened is None else opened.files
         self._folder = str(target.parent)
         self._number += 1
         self._runner.submit(
             ("export", self._number),
             Request(
-                work=partial(_write, entry, region, target, files),
+                work=partial(_write, entry, region, target, choice.file.protected),
                 done=self._done,
                 failed=self.failed.emit,
                 cancelled=lambda: self.message.emit(f"Export of {target.name} cancelled"),

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -52,6 +52,7 @@ from inspector.resources import resource_path
 if TYPE_CHECKING:
     from inspector.gui.exporting import Exporter
     from inspector.gui.tensor_page import TensorPage
+    from inspector.values.live import LiveObject
 
 TITLE: Final = "Tensor Inspector"
 
@@ -69,6 +70,9 @@ class MainWindow(QMainWindow):
     settings
         Where the window's geometry is kept; None keeps nothing.
     """
+
+    #: The window itself: it is closed, and holds nothing any more.
+    closed = Signal(object)
 
     def __init__(self, theme: Theme, settings: QSettings | None = None) -> None:
         super().__init__()
@@ -229,15 +233,23 @@ class MainWindow(QMainWindow):
             self._read(file)
         self._show_files()
 
+    def open_live(self, value: LiveObject) -> None:
+        """Look at an object of the running program, in the background; the window holds it."""
+        self._number += 1
+        file = OpenFile(self._number, Path(), live=value)
+        self._files.append(file)
+        self._read(file)
+        self._show_files()
+
     def _read(self, file: OpenFile) -> None:
         self.runner.submit(
             ("open", file.number),
             Request(
-                work=partial(_open, file.path),
+                work=partial(_open, file.path) if file.live is None else partial(_look, file.live),
                 done=partial(self._opened, file),
                 failed=lambda error: self._replace(replace(file, error=error)),
                 cancelled=lambda: self.close_file(file),
-                title=f"Reading {display_text(file.path.name)}",
+                title=f"Reading {display_text(file.name)}",
             ),
         )
 
@@ -293,8 +305,7 @@ class MainWindow(QMainWindow):
         self.runner.supersede(("open", file.number))
         for known in [known for known in self._files if known.number == file.number]:
             self._files.remove(known)
-            if known.checkpoint is not None:
-                known.checkpoint.close()
+            known.close()
         shown = self._page.choice if self._page is not None else None
         if self._page is not None and shown is not None and shown.file.number == file.number:
             self._page.clear()
@@ -363,7 +374,7 @@ class MainWindow(QMainWindow):
         self._show_change()
         if choice is None or not self._files:
             return
-        name = display_text(choice.file.path.name)
+        name = display_text(choice.file.name)
         if choice.entry is None:
             if self._page is not None:
                 self._page.clear()
@@ -538,9 +549,9 @@ class MainWindow(QMainWindow):
         self._steps = None
         self.runner.close()
         for file in self._files:
-            if file.checkpoint is not None:
-                file.checkpoint.close()
+            file.close()
         super().closeEvent(event)
+        self.closed.emit(self)
 
     def _restore(self) -> None:
         if self._settings is None:
@@ -592,6 +603,12 @@ def _open(path: Path, task: Task) -> _Opened:
         if mark is not None:
             marks[file] = mark
     return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
+
+
+def _look(value: LiveObject, task: Task) -> _Opened:
+    """List an object. Not kept out of garbage collection: the other objects are not ours."""
+    checkpoint = value.look(task.check)
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), {})
 
 
 def _import_views(_: Task) -> None:

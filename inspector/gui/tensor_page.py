@@ -224,7 +224,7 @@ class TensorPage(QWidget):
         self._notice.clear()
         self._set_source(None)
         self._name.setText(display_text(entry.name))
-        self._facts.setText(facts(entry))
+        self._facts.setText(facts(entry, live=choice.file.live is not None))
         self._conversion.setText("")
         self._stack.setCurrentWidget(self._views)
         self._export.setEnabled(False)
@@ -290,17 +290,23 @@ class TensorPage(QWidget):
         self.statistics.setVisible(self.width() >= _NARROW)
 
 
-def facts(entry: TensorEntry) -> str:
-    """What there is to say of a tensor besides its name, in one line."""
+def facts(entry: TensorEntry, *, live: bool = False) -> str:
+    """What there is to say of a tensor besides its name, in one line.
+
+    Parameters
+    ----------
+    live
+        Whether it is one of the running program.
+    """
     if not entry.is_described:
-        return "not described in the file"
+        return "not described" if live else "not described in the file"
     shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
         parts.insert(0, entry.kind.replace("_", " "))
     parts.append(bytes_text(entry.nbytes))
     if entry.device != "cpu":
-        parts.append(f"saved from {entry.device}")
+        parts.append(f"on {entry.device}" if live else f"saved from {entry.device}")
     if entry.requires_grad:
         parts.append("requires grad")
     parts.extend(f"{name} {display_text(text)}" for name, text in entry.details.items())

@@ -171,7 +171,9 @@ class LiveWalk(Walk):
             self._roots.append(below)
             if not below:
                 self._seen[id(value)] = 1
-                self._value(frame, part, value, _empty_text(value))
+                # A module without parameters is nothing to mention.
+                if not issubclass(kind, _loaded("torch.nn", "Module")):
+                    self._value(frame, part, value, _empty_text(value))
                 return
             name, path = self._place(frame, part)
             self._enter(id(value), name, path, below, quiet)
@@ -229,7 +231,7 @@ def _of_tuple(value: Any) -> list[Child]:
 
 
 def _of_module(module: Any) -> list[Child]:
-    """Parameters, buffers and modules by name, in the order of the state dict; then plain values.
+    """Parameters, buffers and modules by name, in the order of the state dict; then other tensors.
 
     Not `named_parameters`, which a class may have made something else of.
     """
@@ -238,11 +240,8 @@ def _of_module(module: Any) -> list[Child]:
         parts = getattr(module, held, None) or {}
         found += [(name, value) for name, value in list(parts.items()) if value is not None]
     tensors = (*_loaded("torch", "Tensor"), np.ndarray)
-    for name, value in list(vars(module).items()):
-        is_shown = issubclass(type(value), tensors) or (value is not None and is_plain(value))
-        if is_shown and not name.startswith("_"):
-            found.append((name, value))
-    return found
+    beside = list(vars(module).items())
+    return found + [(name, value) for name, value in beside if issubclass(type(value), tensors)]
 
 
 def _of_optimizer(optimizer: Any) -> list[Child]:

@@ -12,7 +12,7 @@ from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage
 from inspector.checkpoints.sources import check_range
 from inspector.values.arrays import Array
-from inspector.values.transfer import Transfer, mover_of
+from inspector.values.transfer import Transfer, current_streams, mover_of
 
 if TYPE_CHECKING:
     import torch
@@ -136,17 +136,20 @@ def _shrunk() -> TensorError:
 class Devices:
     """How bytes come from each device: one pair of staging buffers for all of its tensors.
 
-    A device is first asked for in the thread whose computations are to be seen.
+    To be made in the thread whose computations are to be seen.
     """
 
     def __init__(self) -> None:
         self._transfers: dict[torch.device, Transfer] = {}
+        self._streams: Final = current_streams()
 
     def transfer(self, device: torch.device) -> Transfer:
         """What fetches from a device."""
         found = self._transfers.get(device)
         if found is None:
-            found = self._transfers[device] = Transfer(mover_of(device))
+            found = self._transfers[device] = Transfer(
+                mover_of(device, self._streams.get(str(device)))
+            )
         return found
 
 

@@ -6,6 +6,7 @@ What needs a device is behind `Mover`; the order of things, and what becomes of 
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 #: Bytes of a staging buffer. Each takes a device some hundred times longer to fill than it takes
 #: to be told to, and two of them are all the memory that a tensor of any size needs.
 BLOCK: Final = 16 << 20
+
+#: torch's modules of devices on which a thread may compute in a stream of its own.
+_WITH_STREAMS: Final = ("cuda", "xpu", "hpu", "npu", "mtia")
 
 
 class Ticket(Protocol):
@@ -150,14 +154,16 @@ class StreamMover:
 
     Parameters
     ----------
-    device
-        The stream in which the calling thread computes on it is followed too.
+    module
+        torch's for such devices: ``torch.cuda``.
+    program
+        The stream in which the program computes; None if it is the device's default one.
     """
 
-    def __init__(self, device: torch.device, module: Any) -> None:
+    def __init__(self, device: torch.device, module: Any, program: object = None) -> None:
         self._device: Final = device
         self._module: Final = module
-        self._callers: Final = module.current_stream(device)
+        self._program: Final = program
         self._stream: Any = None
 
     @property
@@ -174,7 +180,9 @@ class StreamMover:
         if self._stream is None:
             self._stream = self._module.Stream(device=self._device)
         # This thread's stream is the device's default one, unless it was told otherwise.
-        for stream in (self._callers, self._module.current_stream(self._device)):
+        for stream in (self._program, self._module.current_stream(self._device)):
+            if stream is None:
+                continue
             event = self._module.Event()
             event.record(stream)
             self._stream.wait_event(event)
@@ -220,13 +228,28 @@ class _Done:
         """The copy has ended."""
 
 
-def mover_of(device: torch.device) -> Mover:
-    """What copies from a device. Call it in the thread whose computations are to be seen."""
+def current_streams() -> dict[str, object]:
+    """The streams in which the calling thread computes, by the devices' names.
+
+    Only of devices that the program uses already; none is woken up for it.
+    """
+    torch = sys.modules.get("torch")
+    streams: dict[str, object] = {}
+    for kind in _WITH_STREAMS:
+        module = getattr(torch, kind, None)
+        if module is not None and getattr(module, "is_initialized", bool)():
+            for number in range(module.device_count()):
+                streams[f"{kind}:{number}"] = module.current_stream(number)
+    return streams
+
+
+def mover_of(device: torch.device, program: object) -> Mover:
+    """What copies from a device; see `StreamMover` for ``program``."""
     import torch
 
     module = getattr(torch, device.type, None)
     if all(hasattr(module, name) for name in ("Stream", "Event", "stream", "current_stream")):
-        return StreamMover(device, module)
+        return StreamMover(device, module, program)
     return PlainMover(device)
 
 

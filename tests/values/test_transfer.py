@@ -305,7 +305,7 @@ class Streams:
 
 def test_copies_run_beside_the_program_after_what_it_has_asked_for() -> None:
     module, storage = Streams(), storage_of(25)
-    transfer = Transfer(StreamMover(torch.device("cpu"), module), 10)
+    transfer = Transfer(StreamMover(torch.device("cpu"), module, "the program's"), 10)
     module.current = "the worker's"
     # No memory is pinned where there is no device.
     assert fetched(transfer, storage, 0, 25) == bytes(storage)
