@@ -183,7 +183,9 @@ def _export(path: Path, name: str, target: Path, index: str | None) -> int:
 
 
 def _entry(checkpoint: Checkpoint, name: str) -> TensorEntry:
-    found = checkpoint.find(name)
+    from inspector.values.nested import piece_named
+
+    found = checkpoint.find(name) or piece_named(checkpoint, name)
     if found is not None:
         return found
     near = get_close_matches(name, [entry.name for entry in checkpoint.entries], n=1)

@@ -217,6 +217,15 @@ def test_export_whole(
     assert_same(np.load(target), expected(state()[name]))
 
 
+def test_export_a_piece_of_a_nested_tensor(tmp_path: Path) -> None:
+    pieces = [torch.randn(2, 3), torch.randn(4, 3)]
+    path, target = tmp_path / "nested.pt", tmp_path / "out.npy"
+    torch.save({"t": torch.nested.nested_tensor(pieces, layout=torch.jagged)}, path)
+    assert main([str(path), "--export", "t", "--output", str(target)]) == 1
+    assert main([str(path), "--export", "t[1]", "--output", str(target)]) == 0
+    assert_same(np.load(target), pieces[1].numpy())
+
+
 @pytest.mark.parametrize(
     ("name", "region", "index"),
     [

@@ -270,8 +270,9 @@ class Rebuilder:
 
     def component(self, node: object, part: str, name: str, path: Path, depth: int) -> TensorEntry:
         """The same, below the name of the other one."""
-        # Each level of components counts for half of the nesting, so that there are two at most.
-        depth += _MAX_NESTING // 2
+        # Each level of components counts for a quarter of the nesting, that of a wrapper's, which
+        # may be many, for half: of a wrapper of wrappers, the innermost are not looked at.
+        depth += _MAX_NESTING // 4
         if len(name) + len(part) > _MAX_NAME:
             raise _DamagedError("Its name is too long for the names of its parts.")
         return self._inner(node, join_name(name, part, first=False), (*path, part), depth)
@@ -513,7 +514,7 @@ def _from_type(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> T
     if entry.kind != "subclass" or len(args) < 4:
         return entry
     components = tuple(
-        r.component(value, key, name, path, depth)
+        r.component(value, key, name, path, depth + _MAX_NESTING // 4)
         for key, value in attributes(args[3])
         if type(value) is ObjectNode and builder(value) is not None
     )

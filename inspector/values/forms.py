@@ -102,7 +102,9 @@ class RawBits:
 
     def __init__(self, entry: TensorEntry) -> None:
         self.entry = entry
-        self._stored = StoredTensor(replace(entry, is_conj=False, is_neg=False))
+        # A boolean's byte may be other than 0 and 1.
+        dtype = "uint8" if entry.dtype == "bool" else entry.dtype
+        self._stored = StoredTensor(replace(entry, dtype=dtype, is_conj=False, is_neg=False))
         raw = dtype_of(entry.dtype).raw
         self._pairs = dtype_of(entry.dtype).category == "complex"
         bits = np.dtype(f"u{raw.itemsize // 2 if self._pairs else raw.itemsize}")

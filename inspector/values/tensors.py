@@ -10,6 +10,7 @@ from inspector.values.blocks import Float4Tensor, GgmlTensor, ggml_bytes
 from inspector.values.computed import SameNumbers, TensorSource
 from inspector.values.conversion import Step
 from inspector.values.forms import COMPLEX_PARTS, ComplexPart, Form, RawBits, forms_of
+from inspector.values.nested import refuse_nested
 from inspector.values.quantized import (
     INTEGERS,
     DequantizedTensor,
@@ -17,6 +18,7 @@ from inspector.values.quantized import (
     packed_bytes,
 )
 from inspector.values.reading import StoredTensor, parts_of
+from inspector.values.sparse import SparseTensor
 
 __all__ = ["TensorSource", "tensor_source"]
 
@@ -47,10 +49,16 @@ def tensor_source(entry: TensorEntry, form: Form = "values") -> TensorSource:
         return ComplexPart(entry, _values(entry), form)
     if form == "integers":
         return integers_alone(entry)
+    if form == "pattern":
+        return SparseTensor(entry, pattern=True)
     return _values(entry)
 
 
 def _values(entry: TensorEntry) -> TensorSource:
+    if entry.kind.startswith("sparse"):
+        return SparseTensor(entry)
+    if entry.kind == "nested":
+        refuse_nested(entry)
     if entry.storage is None:
         return StoredTensor(entry)  # says why there is nothing
     if entry.dtype in BLOCK_SIZES:

@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from made_entries import same
 
 from inspector.checkpoints.errors import TensorError
 from inspector.values.dtypes import DTYPES, dtype_of, native
@@ -15,15 +16,6 @@ FLOAT8 = ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", 
 
 #: Only made by quantizing, which test_conversion does.
 QUANTIZED = {"qint8", "quint8", "qint32", "quint4x2", "quint2x4"}
-
-
-def same(left: np.ndarray, right: np.ndarray) -> None:
-    """Equal values of equal dtype; NaN equals NaN, and zeros keep their sign."""
-    assert left.dtype == right.dtype
-    np.testing.assert_array_equal(left, right)
-    if left.dtype.kind == "f":
-        zero = left == 0
-        np.testing.assert_array_equal(np.signbit(left[zero]), np.signbit(right[zero]))
 
 
 def test_the_table_holds_every_dtype_of_torch() -> None:

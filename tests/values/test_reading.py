@@ -11,36 +11,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_entries import Bytes
 
 from inspector.checkpoints import open_checkpoint
-from inspector.checkpoints.errors import CheckpointError, TensorError
+from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region, parse_region
-
-
-class Bytes:
-    """A byte source in memory that counts what is read from it."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.reads: list[tuple[int, int]] = []
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def read(self, offset: int, length: int) -> bytes:
-        if offset < 0 or offset + length > len(self.data):
-            raise CheckpointError("outside")
-        self.reads.append((offset, length))
-        return self.data[offset : offset + length]
-
-    def read_into(self, offset: int, buffer: memoryview) -> None:
-        buffer[:] = self.read(offset, len(buffer))
-
-    def close(self) -> None:
-        pass
 
 
 def entry_of(array: np.ndarray, source: Bytes, name: str, **facts: Any) -> TensorEntry:
