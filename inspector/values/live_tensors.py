@@ -56,7 +56,10 @@ class LiveTensors:
         import torch
 
         try:
-            # A subclass would run code of its own for each of the questions.
+            if _is_plain(tensor) and tensor.layout is torch.strided:
+                return self._tensor(tensor, name, path, depth)
+            # A subclass would run code of its own for each of the questions, and the parts of a
+            # sparse tensor would be noted for backward.
             with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
                 return self._tensor(tensor, name, path, depth)
         except Exception as error:  # noqa: BLE001 - some answers come from a subclass's own code
@@ -65,8 +68,6 @@ class LiveTensors:
             return TensorEntry(name, path, UNKNOWN, (), (), None, problem=problem)
 
     def _tensor(self, tensor: torch.Tensor, name: str, path: Path, depth: int) -> TensorEntry:
-        import torch
-
         layout = str(tensor.layout).removeprefix("torch.")
         problem = _unreachable(tensor)
         if problem:
@@ -82,7 +83,7 @@ class LiveTensors:
         if layout != "strided":
             problem = f"Its layout is {layout}, which gives no access to its numbers."
             return _described(tensor, name, path, problem=problem)
-        if type(tensor) is not torch.Tensor:
+        if not _is_plain(tensor):
             inner = _inner_tensors(tensor)
             if inner or _is_hollow(tensor):
                 return self._wrapper(tensor, inner, name, path, depth)
@@ -358,11 +359,16 @@ def _is_hollow(tensor: torch.Tensor) -> bool:
 
 def _class_of(tensor: torch.Tensor) -> dict[str, str]:
     """What a subclass is called, as a detail; nothing for torch's plain tensors."""
-    import torch
-
-    if type(tensor) in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer):
+    if _is_plain(tensor):
         return {}
     return {"class": _qualified(type(tensor))}
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is of no subclass with code of its own."""
+    import torch
+
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 def _qualified(kind: type) -> str:

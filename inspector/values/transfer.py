@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 #: to be told to, and two of them are all the memory that a tensor of any size needs.
 BLOCK: Final = 16 << 20
 
+#: Bytes from which on torch's several threads copy: one alone is slower than a fast bus, but
+#: calling them together takes longer than it takes to copy a little.
+_SHARED: Final = 4 << 20
+
 #: torch's modules of devices on which a thread may compute in a stream of its own.
 _WITH_STREAMS: Final = ("cuda", "xpu", "hpu", "npu", "mtia")
 
@@ -129,8 +133,10 @@ class Transfer:
 
 def _finish(ticket: Ticket, stage: torch.Tensor, part: torch.Tensor) -> None:
     ticket.synchronize()
-    # torch's copy, which takes several threads: one alone is slower than the bus.
-    part.copy_(stage)
+    if len(part) < _SHARED:
+        part.numpy()[:] = stage.numpy()
+    else:
+        part.copy_(stage)
 
 
 def _failed(device: str, error: Exception) -> TensorError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 from live_tensors import DTYPES, LAYOUTS, make_dense
+from safetensors.torch import save_file
 
+import inspector
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
 from inspector.values.from_python import to_numpy
@@ -124,6 +127,16 @@ def test_quantized_tensors_are_dequantized() -> None:
     by_channel = torch.quantize_per_channel(torch.rand(2, 3), scales, zeros, 0, torch.qint8)
     found = to_numpy(by_channel, "[1]")
     np.testing.assert_array_equal(found.array, by_channel.dequantize()[1].numpy())
+
+
+@pytest.mark.filterwarnings("ignore:Sparse .* tensor support is in beta:UserWarning")
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr", "bsc"])
+def test_sparse_tensors_are_dense(layout: str) -> None:
+    dense = torch.eye(4) * torch.arange(1.0, 5)
+    blocks = {"blocksize": (2, 2)} if layout.startswith("b") else {}
+    tensor = getattr(dense, f"to_sparse{'' if layout == 'coo' else '_' + layout}")(**blocks)
+    np.testing.assert_array_equal(to_numpy(tensor).array, dense.numpy())
+    np.testing.assert_array_equal(to_numpy(tensor, "[1:, 2]").array, dense[1:, 2].numpy())
 
 
 def test_a_subclass_is_seen_as_a_plain_tensor() -> None:
@@ -245,6 +258,26 @@ def test_a_fake_tensor_is_refused_in_words() -> None:
         tensor = torch.empty(3)
     with pytest.raises(TensorError, match="fake tensor"):
         to_numpy(tensor)
+
+
+def test_what_the_readme_says_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## From Python")[2]
+    (code, _, _) = section.partition("```python")[2].partition("```")
+    save_file({"lm_head.weight": torch.randn(20, 3)}, tmp_path / "model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    calls: list[inspect.BoundArguments] = []
+    signature = inspect.signature(inspector.show)
+    monkeypatch.setattr(
+        inspector, "show", lambda *values, **how: calls.append(signature.bind(*values, **how))
+    )
+    tensor = torch.randn(4, 5, 6)
+    names: dict[str, Any] = {"model": torch.nn.Linear(2, 2), "x": tensor, "g": tensor}
+    exec(code, names | {"tensor": tensor} | (namespace := {}), namespace)
+    assert len(calls) == 2
+    np.testing.assert_array_equal(namespace["found"].array, tensor[0, :, ::2].numpy())
+    assert namespace["with_bits"].array.dtype == np.uint32
+    assert namespace["array"].shape == (10, 3)
 
 
 def test_what_is_no_tensor_is_a_type_error() -> None:

@@ -101,6 +101,12 @@ def test_any_range_in_blocks_of_any_size(offset: int, length: int, block: int) -
     assert device.under_way == 0
 
 
+def test_blocks_of_the_real_size() -> None:
+    storage = storage_of(2 * BLOCK + 5_000_001)
+    found = fetched(Transfer(StandIn()), storage, 1, storage.nbytes() - 1)
+    assert found == bytes(memoryview(torch.empty(0, dtype=torch.uint8).set_(storage).numpy()))[1:]
+
+
 def test_the_device_fills_one_buffer_while_the_other_is_emptied() -> None:
     device = StandIn()
     fetched(Transfer(device, 10), storage_of(45), 3, 42)
