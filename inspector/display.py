@@ -36,7 +36,7 @@ def check_display() -> None:
     advice = "Over ssh, connect with ssh -X; else use to_numpy, or write a file and open it there."
     if has_no_display():
         raise InspectorError("There is no display to show a window on.", advice=advice)
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or not sys.executable:
         return
     try:
         tried = subprocess.run(

@@ -36,6 +36,9 @@ from inspector.values.live_tensors import LiveTensors
 _AGAIN: Final = 100_000
 _COST: Final = 64 << 20
 
+#: What torch writes on a parameter that is a wrapper.
+_OWN_MARK: Final = "_is_param"
+
 #: Characters of a title.
 _TITLE: Final = 100
 
@@ -194,7 +197,7 @@ class LiveWalk(Walk):
         hung_on = getattr(value, "__dict__", None) if default == "tensor" else None
         if hung_on and entry.kind != "nested" and self._may_list(id(hung_on)):
             # What Python code keeps with a tensor, but for what it is made of
-            parts = {component.path[-1] for component in entry.components}
+            parts = {*(component.path[-1] for component in entry.components), _OWN_MARK}
             below = [step for step in _of_pairs(hung_on) if step[0] not in parts]
             self._roots.append(below)
             self._enter(id(hung_on), name, path, below, False)

@@ -87,9 +87,10 @@ class HostBytes(LiveBytes):
         TensorError
             If they are not there any more.
         """
-        if self._look is None:
+        look = self._look
+        if look is None:
             raise _closed()
-        part: Array = self._look()[offset : offset + length]
+        part: Array = look()[offset : offset + length]
         if len(part) != length:
             raise _shrunk()
         return part

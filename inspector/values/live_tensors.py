@@ -81,7 +81,9 @@ class LiveTensors:
         if layout in _SPARSE:
             return self._sparse(tensor, layout, name, path, depth)
         if layout != "strided":
-            problem = f"Its layout is {layout}, which gives no access to its numbers."
+            problem = (
+                f"Its layout is {layout}, without access to its bytes. Look at its to_dense()."
+            )
             return _described(tensor, name, path, problem=problem)
         if not _is_plain(tensor):
             inner = _inner_tensors(tensor)
@@ -344,7 +346,9 @@ def _inner_tensors(tensor: Any) -> dict[str, torch.Tensor]:
         names = [name for name, value in held if isinstance(value, torch.Tensor)]
     else:
         names = ()
-    return {name: getattr(tensor, name) for name in names}
+    parts = {name: getattr(tensor, name) for name in names}
+    # A DTensor's mesh is among them, too.
+    return {name: part for name, part in parts.items() if isinstance(part, torch.Tensor)}
 
 
 def _is_hollow(tensor: torch.Tensor) -> bool:

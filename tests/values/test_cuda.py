@@ -44,6 +44,7 @@ def test_conjugates_negatives_parameters_and_parts() -> None:
         expected = view.detach().cpu().resolve_conj().resolve_neg().numpy()
         np.testing.assert_array_equal(to_numpy(view).array, expected)
     sparse = torch.eye(4, device="cuda").to_sparse_csr()
+    np.testing.assert_array_equal(to_numpy(sparse).array, np.eye(4, dtype=np.float32))
     (entry,) = live_checkpoint([sparse]).entries
     assert (entry.kind, entry.device) == ("sparse_csr", "cuda:0")
     for part, name in zip(entry.components, ("crow_indices", "col_indices", "values"), strict=True):

@@ -219,6 +219,52 @@ def test_a_module_lists_tied_weights_and_every_buffer() -> None:
     assert not live.values
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        torch.jit.script,
+        torch.compile,
+        nn.DataParallel,
+        nn.utils.parametrizations.weight_norm,
+    ],
+    ids=["script", "compile", "data parallel", "parametrized"],
+)
+def test_modules_of_other_makes_are_named_as_in_their_state_dict(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
+    model = wrap(nn.Linear(3, 2))
+    live = live_checkpoint(model)
+    state = model.state_dict()
+    assert [entry.name for entry in live.entries] == list(state)
+    for entry in live.entries:
+        np.testing.assert_array_equal(read(entry), state[entry.name].numpy())
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed")
+def test_a_dtensor_shows_its_local_shard(tmp_path: Path) -> None:
+    from torch import distributed
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    store = distributed.FileStore(str(tmp_path / "store"), 1)
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        whole = torch.randn(8, 4)
+        tensor = distribute_tensor(whole, init_device_mesh("cpu", (1,)), [Shard(0)])
+        live = live_checkpoint({"t": tensor, "p": nn.Parameter(tensor)})
+        for entry in live.entries:
+            assert (entry.kind, entry.shape, entry.problem) == ("subclass", (8, 4), "")
+            assert "DTensor" in entry.details["class"]
+            (shard,) = entry.components
+            assert shard.name == f"{entry.name}._local_tensor"
+            np.testing.assert_array_equal(read(shard), whole.numpy())
+        assert not live.values
+        assert "local shard of a DTensor" in to_numpy(tensor).summary
+    finally:
+        distributed.destroy_process_group()
+
+
 def test_no_code_of_a_user_is_called() -> None:
     class Guarded(nn.Linear):
         def refuse(self, *_: object, **__: object) -> Any:

@@ -17,7 +17,15 @@ from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.values.live_bytes import DeviceBytes
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
-from inspector.values.transfer import BLOCK, PlainMover, StreamMover, Transfer, _view
+from inspector.values.transfer import (
+    BLOCK,
+    PlainMover,
+    StreamMover,
+    Transfer,
+    _view,
+    current_streams,
+    mover_of,
+)
 
 
 class StandIn:
@@ -328,6 +336,22 @@ def test_copies_run_beside_the_program_after_what_it_has_asked_for() -> None:
         ("waited",),
     ]
     assert module.current == "the worker's"
+
+
+def test_the_programs_streams_are_known_and_no_device_is_woken_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: pytest.fail("it was woken up"))
+    assert current_streams() == {}
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda number: f"stream of {number}")
+    assert current_streams() == {"cuda:0": "stream of 0", "cuda:1": "stream of 1"}
+    mover = mover_of(torch.device("cuda:1"), current_streams()["cuda:1"])
+    assert isinstance(mover, StreamMover)
+    assert mover.name == "cuda:1"
+    assert isinstance(mover_of(torch.device("mps"), None), PlainMover)
 
 
 def test_a_device_without_streams() -> None:
