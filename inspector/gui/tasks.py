@@ -31,6 +31,12 @@ _NICENESS: Final = 10
 _REPORT_EVERY: Final = 0.1
 
 
+#: Set when the program ends. The public `atexit` would come too late: after Python has waited for
+#: the threads of every pool.
+_ending: Final = threading.Event()
+threading._register_atexit(_ending.set)  # type: ignore[attr-defined]
+
+
 class Task:
     """What a piece of background work is handed: how to stop, and how to tell how far it is.
 
@@ -52,9 +58,10 @@ class Task:
         Raises
         ------
         Cancelled
-            If nobody wants the result any more.
+            If nobody wants the result any more, or the program ends: a session may end with its
+            windows open, and Python waits for the workers.
         """
-        if self._stop.is_set():
+        if self._stop.is_set() or _ending.is_set():
             raise Cancelled
 
     def progress(self, share: float) -> None:

@@ -395,6 +395,24 @@ def test_without_a_display_the_session_goes_on(
     assert f"told: {part}" in done.stdout
 
 
+def test_a_session_ends_while_its_windows_are_at_work(tmp_path: Path) -> None:
+    script = (
+        "import inspector, numpy as np, threading, time\n"
+        "from inspector.values.live import LiveObject\n"
+        "begun = threading.Event()\n"
+        "def look(self, check):\n"
+        "    begun.set()\n"
+        "    while True:\n"
+        "        check()\n"
+        "        time.sleep(0.001)\n"
+        "LiveObject.look = look\n"
+        "inspector.show(np.ones(3), block=False)\n"
+        "begun.wait()\n"
+    )
+    done = run(script, XDG_CONFIG_HOME=str(tmp_path), QT_QPA_PLATFORM="offscreen")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_script_without_an_application(tmp_path: Path) -> None:
     script = (
         "import inspector, numpy as np\n"
