@@ -187,8 +187,9 @@ class LiveTensors:
                 if getattr(tensor, f"_{part}") is not None
             }
             pieces = max(0, len(parts["offsets"]) - 1)
-            ragged = str(tensor._ragged_idx)
-            details = {"pieces": str(pieces), "layout": "jagged", "ragged axis": ragged}
+            details = {"pieces": str(pieces), "layout": "jagged"}
+            if tensor._ragged_idx != 1:
+                details["ragged axis"] = str(tensor._ragged_idx)
             return self._made_of(tensor, "nested", parts, (pieces,), details, (name, path, depth))
         parts = {
             "values": tensor.values(),

@@ -38,6 +38,7 @@ def test_a_plain_tensor_shares_its_memory_and_is_read_only() -> None:
     assert np.shares_memory(found.array, tensor.numpy())
     assert not found.array.flags.writeable
     assert found.steps == ()
+    assert found.exact
     assert found.summary == "memory shared with the tensor"
     tensor[1, 2] = -1
     assert found.array[1, 2] == -1
@@ -121,6 +122,7 @@ def test_quantized_tensors_are_dequantized() -> None:
     found = to_numpy(whole)
     np.testing.assert_array_equal(found.array, whole.dequantize().numpy())
     assert "dequantized" in found.summary
+    assert not found.exact
     assert not found.shares_memory
     np.testing.assert_array_equal(to_numpy(whole, form="integers").array, whole.int_repr().numpy())
     scales, zeros = torch.tensor([0.1, 0.2]).double(), torch.tensor([0, 1])

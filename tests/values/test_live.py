@@ -129,6 +129,7 @@ KINDS: dict[str, Callable[[], torch.Tensor]] = {
     "bsc": lambda: DIAGONAL.to_sparse_bsc((2, 2)),
     "nested": _nested,
     "jagged": lambda: _nested(layout=torch.jagged),
+    "ragged within": lambda: _nested(layout=torch.jagged).transpose(1, 2),
     "subclass": lambda: torch.arange(3.0).as_subclass(Plain),
     "wrapper": lambda: Wrapper(torch.arange(4.0)),
     "flattened": lambda: Flattened(torch.arange(4.0)),
