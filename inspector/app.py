@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
     QEventLoop,
     QMessageLogContext,
     QSettings,
+    Qt,
+    QThread,
     QTimer,
     QtMsgType,
     qInstallMessageHandler,
@@ -28,15 +33,24 @@ from inspector.resources import resource_path
 #: delay after which a view asks for something finer.
 _QUIET = 300
 
+#: The application's name: how an application of our own is told from somebody else's.
+_NAME = "tensor-inspector"
+
+#: Milliseconds between two turns of Python while a window is waited for, in which Ctrl+C is heard.
+_TURN = 200
+
+#: The windows that `show_object` opened, until they are closed: Qt does not keep them.
+_shown: set[MainWindow] = set()
+
 
 def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
     """The one application object, and its theme."""
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
-    application.setApplicationName("tensor-inspector")
+    application.setApplicationName(_NAME)
     application.setApplicationDisplayName(TITLE)
     application.setApplicationVersion(__version__)
-    application.setDesktopFileName("tensor-inspector")
+    application.setDesktopFileName(_NAME)
     application.setStyle("Fusion")
     application.setWindowIcon(QIcon(str(resource_path("icon.svg"))))
     theme = Theme(application)
@@ -55,13 +69,102 @@ def run_window(paths: Sequence[Path], tensor: str | None, appearance: Appearance
     application, theme = build_application(appearance)
     # Without this, Ctrl+C in the terminal waits for the next event that Python handles.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    settings = QSettings(
-        QSettings.Format.IniFormat, QSettings.Scope.UserScope, "tensor-inspector", "window"
-    )
-    window = MainWindow(theme, settings)
+    window = MainWindow(theme, _settings())
     window.open_paths(paths, tensor)
     window.show()
     return application.exec()
+
+
+def _settings() -> QSettings:
+    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, _NAME, "window")
+
+
+def show_object(value: object, title: str, *, block: bool) -> None:
+    """Open a window of its own on an object of the running program; see `inspector.show`.
+
+    An application that there is already is used, and stays as it is: it is not given our palette,
+    and goes on when the last of our windows is closed.
+
+    Raises
+    ------
+    InspectorError
+        If the application's windows live in another thread.
+    KeyboardInterrupt
+        On Ctrl+C while it blocks.
+    """
+    from inspector.values.live import LiveObject  # NumPy, which files alone do not need at once
+
+    window = MainWindow(_session_theme(), _settings())
+    window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    window.open_live(LiveObject(value, title))
+    _shown.add(window)
+    window.closed.connect(_forget)
+    window.show()
+    window.activateWindow()
+    if block:
+        _wait_until_closed(window)
+
+
+def _forget(window: MainWindow) -> None:
+    # Not within its own closing, which could be the end of it.
+    QTimer.singleShot(0, lambda: _shown.discard(window))
+
+
+def _session_theme() -> Theme:
+    """The theme of the application that this session has, or of a new one."""
+    application = QApplication.instance()
+    if application is None:
+        return build_application("system")[1]
+    if not isinstance(application, QApplication):
+        raise InspectorError(
+            "This session has a Qt application without windows.",
+            advice="Make a QApplication instead of a QCoreApplication.",
+        )
+    if application.thread() is not QThread.currentThread():
+        raise InspectorError(
+            "This session's windows live in another thread.",
+            advice="Call inspector.show in the thread that made the QApplication.",
+        )
+    known = application.findChild(Theme)
+    if isinstance(known, Theme):
+        return known
+    return Theme(application, guest=application.applicationName() != _NAME)
+
+
+def _wait_until_closed(window: MainWindow) -> None:
+    """Run an event loop of our own: whether another one runs already does not matter to it."""
+    loop = QEventLoop()
+    window.closed.connect(loop.quit)
+    with _interruptible(loop) as interrupts:
+        loop.exec()
+    if window.isVisible():  # Ctrl+C, or the application was told to quit
+        window.close()
+    # There may be no other event loop that would do it.
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
+    if interrupts:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruptible(loop: QEventLoop) -> Iterator[list[int]]:
+    """Let Ctrl+C end a loop; what is given has an item once it did."""
+    interrupts: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        interrupts.append(number)
+        loop.quit()
+
+    # Python hears of signals only between two of its own steps, of which there may be none.
+    turn = QTimer(interval=_TURN)
+    turn.timeout.connect(lambda: None)
+    turn.start()
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        turn.stop()
 
 
 def take_screenshot(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
+from inspector.display import has_no_display
 from inspector.export.formats import FORMATS
 
 #: Exit codes.
@@ -145,7 +146,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.export is not None:
         return _export(options)
     if options.screenshot is not None:
-        if _has_no_display():
+        if has_no_display():
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
         from inspector.app import take_screenshot
 
@@ -153,7 +154,7 @@ def _run(options: argparse.Namespace) -> int:
             options.paths, options.screenshot, options.tensor, options.theme, options.size
         )
         return 0
-    if _has_no_display():
+    if has_no_display():
         return _fail(
             "There is no display to show a window on. "
             "Use --list or --export, which need none, or set DISPLAY (over ssh: ssh -X)."
@@ -161,12 +162,6 @@ def _run(options: argparse.Namespace) -> int:
     from inspector.app import run_window
 
     return run_window(options.paths, options.tensor, options.theme)
-
-
-def _has_no_display() -> bool:
-    """Whether Qt would look for a screen in vain; its own message speaks of something else."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform.startswith("linux") and not any(os.environ.get(name) for name in names)
 
 
 def _list(path: Path, *, as_json: bool) -> int:

@@ -72,6 +72,30 @@ checkpoint.close()
     assert imported_by(script, SAMPLE) == set()
 
 
+def test_importing_the_package_imports_nothing() -> None:
+    script = """
+import inspector
+assert {"show", "to_numpy", "open_checkpoint", "Checkpoint"} <= set(dir(inspector))
+assert not hasattr(inspector, "something")
+"""
+    assert imported_by(script) == set()
+    star = "from inspector import *\nassert callable(show) and callable(to_numpy)"
+    assert imported_by(star) == {"numpy"}
+
+
+def test_the_public_functions_import_what_they_need_alone() -> None:
+    script = """
+import sys, inspector
+checkpoint = inspector.open_checkpoint(sys.argv[1])
+assert isinstance(checkpoint, inspector.Checkpoint)
+assert "numpy" not in sys.modules
+found = inspector.to_numpy(checkpoint.entries[0])
+assert isinstance(found, inspector.Conversion)
+assert inspector.to_numpy(found.array[::-1], (0, ...)).array.tobytes() == found.array[-1].tobytes()
+"""
+    assert imported_by(script, SAMPLE) == {"numpy"}
+
+
 def test_opening_a_safetensors_file_needs_the_standard_library_alone(tmp_path: Path) -> None:
     header = json.dumps({"weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})
     path = tmp_path / "small.safetensors"

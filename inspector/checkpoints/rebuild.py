@@ -353,7 +353,7 @@ def _quantized(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> T
         if type(axis) is int and 0 <= axis < len(entry.shape):
             quantizer = Quantizer(axis=axis)
         components = (
-            _codes(entry),
+            codes_of(entry),
             _channels(r, numbers[0], "scales", name, path, depth),
             _channels(r, numbers[1], "zero_points", name, path, depth),
         )
@@ -372,7 +372,7 @@ def _quantized(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> T
     )
 
 
-def _codes(entry: TensorEntry) -> TensorEntry:
+def codes_of(entry: TensorEntry) -> TensorEntry:
     """What ``int_repr`` gives for a quantized tensor: its integers, or the bytes they are in."""
     per_byte = PACKED.get(entry.dtype)
     nbytes = -(-entry.numel // (per_byte or 1))

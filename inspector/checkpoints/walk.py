@@ -62,7 +62,7 @@ _ROOT: Final = 0
 _ROUND: Final = 2048
 
 
-class _Frame:
+class Frame:
     """A container that is being looked into."""
 
     __slots__ = ("identity", "name", "path", "quiet", "rebuilder", "rest")
@@ -109,7 +109,7 @@ class Walk:
         self._numpy: Final = NumpyReader()
         self._check: Final = check
         self._names: Final = names or Names()
-        self._frames: list[_Frame] = []
+        self._frames: list[Frame] = []
         #: Kept, because what was met is known by the identity of its objects.
         self._roots: Final[list[object]] = []
         #: The containers and tensors that were met, with how much it takes to list them again.
@@ -141,7 +141,7 @@ class Walk:
         self._roots.append(root)
         self._again += nodes
         self.allow(size)
-        self._frames = [_Frame(_ROOT, _joined(path), path, False, iter([(None, root)]), rebuilder)]
+        self._frames = [Frame(_ROOT, _joined(path), path, False, iter([(None, root)]), rebuilder)]
         try:
             while self._frames:
                 self._advance(self._frames[-1])
@@ -200,7 +200,7 @@ class Walk:
             found.append(Finding("warning", message))
         return found
 
-    def _advance(self, frame: _Frame) -> None:
+    def _advance(self, frame: Frame) -> None:
         """Go on in a container, up to the next one within it or to its end."""
         depth = len(self._frames)
         for part, value in frame.rest:
@@ -220,7 +220,7 @@ class Walk:
         self._frames.pop()
         self._active.discard(frame.identity)
 
-    def _object(self, frame: _Frame, part: PathPart | None, node: ObjectNode, quiet: bool) -> None:
+    def _object(self, frame: Frame, part: PathPart | None, node: ObjectNode, quiet: bool) -> None:
         build = builder(node)
         if build is not None:
             self._tensor(frame, part, node, build)
@@ -234,7 +234,7 @@ class Walk:
             self._value(frame, part, node)
 
     def _tensor(
-        self, frame: _Frame, part: PathPart | None, node: ObjectNode, build: Builder
+        self, frame: Frame, part: PathPart | None, node: ObjectNode, build: Builder
     ) -> None:
         number = id(node)
         if number in self._seen and not self._may_list(number):
@@ -253,7 +253,7 @@ class Walk:
 
     def _nested(
         self,
-        frame: _Frame,
+        frame: Frame,
         part: PathPart | None,
         node: ObjectNode,
         nested: Nested,
@@ -271,7 +271,7 @@ class Walk:
 
     def _array(
         self,
-        frame: _Frame,
+        frame: Frame,
         part: PathPart | None,
         node: ObjectNode,
         array: NumpyArray,
@@ -286,13 +286,13 @@ class Walk:
             name, path = self._place(frame, part, "array")
             self._add(id(node), array.entry(self._names.unique(name), path))
 
-    def _storage(self, frame: _Frame, part: PathPart | None, node: PersistentNode) -> None:
+    def _storage(self, frame: Frame, part: PathPart | None, node: PersistentNode) -> None:
         if self._may_list(id(node)):
             name, path = self._place(frame, part, "storage")
             name = self._names.unique(name)
             self._add(id(node), frame.rebuilder.bare_storage(node, name, path))
 
-    def _container(self, frame: _Frame, part: PathPart | None, value: object, quiet: bool) -> None:
+    def _container(self, frame: Frame, part: PathPart | None, value: object, quiet: bool) -> None:
         number = identity(value)
         if not self._may_list(number):
             return
@@ -322,7 +322,7 @@ class Walk:
             return
         self._active.add(number)
         self._frames.append(
-            _Frame(number, name, path, quiet, iter(below), rebuilder or self._frames[-1].rebuilder)
+            Frame(number, name, path, quiet, iter(below), rebuilder or self._frames[-1].rebuilder)
         )
 
     def _may_list(self, number: int) -> bool:
@@ -337,7 +337,7 @@ class Walk:
             self._again -= cost
         return True
 
-    def _place(self, frame: _Frame, part: PathPart | None, default: str = "") -> tuple[str, Path]:
+    def _place(self, frame: Frame, part: PathPart | None, default: str = "") -> tuple[str, Path]:
         """Name and path one step below a container, paid for.
 
         ``default`` is both for the only entry of a file.
@@ -367,7 +367,7 @@ class Walk:
 
     def _value(
         self,
-        frame: _Frame,
+        frame: Frame,
         part: PathPart | None,
         value: object,
         described: tuple[str, str] | None = None,

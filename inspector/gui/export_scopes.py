@@ -128,8 +128,12 @@ def several_scopes(
 
 
 def _several(row: Row, label: str, entries: Callable[[], Sequence[TensorEntry]]) -> Scope:
-    name = row.tree.full_name(row.node) if row.item is None and row.node else row.file.path.stem
+    name = row.tree.full_name(row.node) if row.item is None and row.node else _stem(row.file)
     return Scope(label, name, row.file, True, 0, _COMMON, entries)
+
+
+def _stem(file: OpenFile) -> str:
+    return file.path.stem if file.live is None else file.name
 
 
 def _all_below(row: Row) -> Sequence[TensorEntry]:

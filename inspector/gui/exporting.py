@@ -52,7 +52,7 @@ class Exporter(QObject):
         protected
             Files that must not be overwritten.
         """
-        folder = self._folder or scopes[current].file.path.parent
+        folder = self._folder or scopes[current].file.folder
         dialog = ExportDialog(
             scopes, current, form, self._format, folder, protected, self._runner, self._window
         )

@@ -59,8 +59,8 @@ class FilePage(QWidget):
         self._text.viewport().setAcceptDrops(False)
         self._text.setAccessibleName("About this file")
         reload_button, close_button = QPushButton("Reload"), QPushButton("Close")
-        reload_button.setToolTip("Read the file again (F5)")
-        close_button.setToolTip("Close the file (Ctrl+W)")
+        reload_button.setToolTip("Read it again (F5)")
+        close_button.setToolTip("Close it (Ctrl+W)")
         reload_button.clicked.connect(lambda: self.reload_requested.emit(self._file))
         close_button.clicked.connect(lambda: self.close_requested.emit(self._file))
         top, titles = QHBoxLayout(), QVBoxLayout()
@@ -83,8 +83,8 @@ class FilePage(QWidget):
     def show_file(self, file: OpenFile) -> None:
         """Show another file, or the same one at another stage."""
         self._file = file
-        self._name.setText(display_text(file.path.name))
-        self._path.setText(display_text(str(file.path.parent)))
+        self._name.setText(display_text(file.name))
+        self._path.setText(display_text(file.place))
         weak = faint(self.palette()).name()
         self._runner.supersede("file")
         if file.error is not None:
@@ -93,7 +93,7 @@ class FilePage(QWidget):
             self._runner.submit(
                 "file",
                 Request(
-                    work=partial(_checkpoint_html, file.checkpoint, weak),
+                    work=partial(_checkpoint_html, file.checkpoint, weak, file.live is not None),
                     done=self._text.setHtml,
                     failed=lambda error: self._text.setHtml(_error_html(error, weak)),
                 ),
@@ -134,14 +134,14 @@ def _error_html(error: InspectorError, weak: str) -> str:
     return "".join(parts)
 
 
-def _checkpoint_html(checkpoint: Checkpoint, weak: str, _: Task) -> str:
+def _checkpoint_html(checkpoint: Checkpoint, weak: str, live: bool, _: Task) -> str:
     """The page about a file that could be read. In a worker: a file may hold very many entries."""
     metadata = islice(checkpoint.metadata.items(), _MOST_ROWS)
     values = ((value.name, value.text) for value in islice(checkpoint.values, _MOST_ROWS))
     return "".join(
         (
             _findings_html(checkpoint.findings, weak),
-            _table("", _overview(checkpoint), weak, 0),
+            _table("", _overview(checkpoint, live), weak, 0),
             _table("The file says of itself", metadata, weak, len(checkpoint.metadata)),
             _table(
                 "Its pickle asks to import (nothing was imported)",
@@ -154,7 +154,7 @@ def _checkpoint_html(checkpoint: Checkpoint, weak: str, _: Task) -> str:
     )
 
 
-def _overview(checkpoint: Checkpoint) -> list[tuple[str, str]]:
+def _overview(checkpoint: Checkpoint, live: bool) -> list[tuple[str, str]]:
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     elements = 0
@@ -164,7 +164,7 @@ def _overview(checkpoint: Checkpoint) -> list[tuple[str, str]]:
         elements += entry.numel
     rows = [
         ("Format", checkpoint.format),
-        ("File size", bytes_text(checkpoint.size)),
+        ("Memory" if live else "File size", bytes_text(checkpoint.size)),
         ("Tensors", f"{len(checkpoint.entries):,}"),
         ("Elements", f"{elements:,}"),
     ]

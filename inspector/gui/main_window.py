@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from inspector.gui.outgoing import Outgoing
     from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
+    from inspector.values.live import LiveObject
 
 TITLE: Final = "Tensor Inspector"
 
@@ -72,6 +73,9 @@ class MainWindow(QMainWindow):
     settings
         Where the window's geometry is kept; None keeps nothing.
     """
+
+    #: The window itself: it is closed, and holds nothing any more.
+    closed = Signal(object)
 
     def __init__(self, theme: Theme, settings: QSettings | None = None) -> None:
         super().__init__()
@@ -205,9 +209,11 @@ class MainWindow(QMainWindow):
             self._copy,
             self._copy_exact,
             self._copy_name,
-            *self._python,
         ):
             action.setEnabled(has_tensor)
+        is_stored = has_tensor and choice is not None and choice.file.live is None
+        for action in self._python:
+            action.setEnabled(is_stored)
         self.go_menu.set_available(has_tensor)
         if not has_tensor:
             self.form_menu.set_forms((), "values")
@@ -259,15 +265,23 @@ class MainWindow(QMainWindow):
             self._read(file)
         self._show_files()
 
+    def open_live(self, value: LiveObject) -> None:
+        """Look at an object of the running program, in the background; the window holds it."""
+        self._number += 1
+        file = OpenFile(self._number, Path(), live=value)
+        self._files.append(file)
+        self._read(file)
+        self._show_files()
+
     def _read(self, file: OpenFile) -> None:
         self.runner.submit(
             ("open", file.number),
             Request(
-                work=partial(_open, file.path),
+                work=partial(_open, file.path) if file.live is None else partial(_look, file.live),
                 done=partial(self._opened, file),
                 failed=lambda error: self._replace(replace(file, error=error)),
                 cancelled=lambda: self.close_file(file),
-                title=f"Reading {display_text(file.path.name)}",
+                title=f"Reading {display_text(file.name)}",
             ),
         )
 
@@ -323,8 +337,7 @@ class MainWindow(QMainWindow):
         self.runner.supersede(("open", file.number))
         for known in [known for known in self._files if known.number == file.number]:
             self._files.remove(known)
-            if known.checkpoint is not None:
-                known.checkpoint.close()
+            known.close()
         shown = self._page.choice if self._page is not None else None
         if self._page is not None and shown is not None and shown.file.number == file.number:
             self._page.clear()
@@ -393,7 +406,7 @@ class MainWindow(QMainWindow):
         self._show_change()
         if choice is None or not self._files:
             return
-        name = display_text(choice.file.path.name)
+        name = display_text(choice.file.name)
         if choice.entry is None:
             if self._page is not None:
                 self._page.clear()
@@ -498,11 +511,7 @@ class MainWindow(QMainWindow):
 
     def _open_files(self) -> tuple[Path, ...]:
         """Every file that is open, none of which is ever written to."""
-        checkpoints = [file.checkpoint for file in self._files if file.checkpoint is not None]
-        return (
-            *(file.path for file in self._files),
-            *(path for checkpoint in checkpoints for path in checkpoint.files),
-        )
+        return tuple(path for file in self._files for path in file.protected)
 
     def _copy_values(self) -> None:
         if self._page is not None:
@@ -602,9 +611,9 @@ class MainWindow(QMainWindow):
         if self._outgoing is not None:
             self._outgoing.close()
         for file in self._files:
-            if file.checkpoint is not None:
-                file.checkpoint.close()
+            file.close()
         super().closeEvent(event)
+        self.closed.emit(self)
 
     def _restore(self) -> None:
         if self._settings is None:
@@ -656,6 +665,12 @@ def _open(path: Path, task: Task) -> _Opened:
         if mark is not None:
             marks[file] = mark
     return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
+
+
+def _look(value: LiveObject, task: Task) -> _Opened:
+    """List an object. Not kept out of garbage collection: the other objects are not ours."""
+    checkpoint = value.look(task.check)
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), {})
 
 
 def _import_views(_: Task) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inspector.checkpoints.changes import FileMark
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import Checkpoint, TensorEntry
 
+if TYPE_CHECKING:
+    from inspector.values.live import LiveObject
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenFile:
-    """A file that was asked for: being read, read, or not readable.
+    """A file, or an object of the running program: being read, read, or not readable.
 
     Attributes
     ----------
@@ -27,6 +31,8 @@ class OpenFile:
         The tensor to choose where the user chose none; None for the file itself.
     marks
         What the files that it consists of were like when they were read.
+    live
+        The object that is looked at in place of a file; `path` then means nothing.
     """
 
     number: int
@@ -35,6 +41,39 @@ class OpenFile:
     error: InspectorError | None = None
     first: str | None = None
     marks: Mapping[Path, FileMark] = field(default_factory=dict)
+    live: LiveObject | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name, or what the object is called."""
+        return self.path.name if self.live is None else self.live.name
+
+    @property
+    def place(self) -> str:
+        """The folder that the file is in, or a word about the object."""
+        if self.live is None:
+            return str(self.path.parent)
+        return "in the memory of this Python session; F5 looks at it again"
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which what is exported is likely to belong."""
+        return self.path.parent if self.live is None else Path.cwd()
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """The files that nothing may be written over."""
+        if self.live is not None:
+            return ()
+        files = self.checkpoint.files if self.checkpoint is not None else ()
+        return (self.path, *(path for path in files if path != self.path))
+
+    def close(self) -> None:
+        """Give back the files, or let go of the object."""
+        if self.checkpoint is not None:
+            self.checkpoint.close()
+        if self.live is not None:
+            self.live.release()
 
     @property
     def is_loading(self) -> bool:

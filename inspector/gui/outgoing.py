@@ -67,7 +67,7 @@ class Outgoing(QObject):
         if choice is None or choice.entry is None or page.heatmap.overview is None:
             self.message.emit("There is no picture to save here")
             return
-        folder = choice.file.path.parent
+        folder = choice.file.folder
         self.pictures.ask(page.heatmap, page.position, choice.entry.name, folder, protected)
 
     def drag(self, choice: Choice) -> None:

@@ -31,6 +31,12 @@ _NICENESS: Final = 10
 _REPORT_EVERY: Final = 0.1
 
 
+#: Set when the program ends. The public `atexit` would come too late: after Python has waited for
+#: the threads of every pool.
+_ending: Final = threading.Event()
+threading._register_atexit(_ending.set)  # type: ignore[attr-defined]
+
+
 class Task:
     """What a piece of background work is handed: how to stop, and how to tell how far it is.
 
@@ -52,9 +58,10 @@ class Task:
         Raises
         ------
         Cancelled
-            If nobody wants the result any more.
+            If nobody wants the result any more, or the program ends: a session may end with its
+            windows open, and Python waits for the workers.
         """
-        if self._stop.is_set():
+        if self._stop.is_set() or _ending.is_set():
             raise Cancelled
 
     def progress(self, share: float) -> None:
@@ -155,7 +162,7 @@ class TaskRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        sys.setswitchinterval(_SWITCH_INTERVAL)
+        _switch_often.begin()
         self._quick = ThreadPoolExecutor(2, thread_name_prefix="quick")
         self._bulk = ThreadPoolExecutor(2, thread_name_prefix="bulk", initializer=_stand_back)
         self._lanes: dict[Hashable, _Lane] = {}
@@ -210,11 +217,14 @@ class TaskRunner(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait until the workers have stopped. Nothing is delivered later."""
+        if self._closed:
+            return
         self._closed = True
         for key in list(self._lanes):
             self.supersede(key)
         for pool in (self._quick, self._bulk):
             pool.shutdown(wait=True, cancel_futures=True)
+        _switch_often.end()
 
     def _run(self, key: Hashable, generation: int, request: Request[T], task: Task) -> None:
         """In a worker: the work, and its end as a message."""
@@ -257,6 +267,30 @@ class TaskRunner(QObject):
         message.deliver(lane)
         if message.final:
             self.changed.emit()
+
+
+class _SwitchOften:
+    """Has threads take turns often while there is a runner; afterwards as the program had it."""
+
+    def __init__(self) -> None:
+        self._runners = 0
+        self._before = 0.0
+
+    def begin(self) -> None:
+        """A runner more."""
+        if not self._runners:
+            self._before = sys.getswitchinterval()
+            sys.setswitchinterval(_SWITCH_INTERVAL)
+        self._runners += 1
+
+    def end(self) -> None:
+        """A runner less."""
+        self._runners -= 1
+        if not self._runners:
+            sys.setswitchinterval(self._before)
+
+
+_switch_often: Final = _SwitchOften()
 
 
 def _stand_back() -> None:

@@ -11,23 +11,25 @@ from inspector.gui.tree_text import bytes_text, counted, listed
 from inspector.values.conversion import Step
 
 
-def facts(entry: TensorEntry, sharers: Iterable[str] = ()) -> str:
+def facts(entry: TensorEntry, sharers: Iterable[str] = (), *, live: bool = False) -> str:
     """What there is to say of a tensor besides its name, in one line.
 
     Parameters
     ----------
     sharers
         The names of the tensors in its storage, if it is not alone there.
+    live
+        Whether it is one of the running program.
     """
     if not entry.is_described:
-        return "not described in the file"
+        return "not described" if live else "not described in the file"
     shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
         parts.insert(0, entry.kind.replace("_", " "))
     parts.append(bytes_text(entry.nbytes))
     if entry.device != "cpu":
-        parts.append(f"saved from {entry.device}")
+        parts.append(f"on {entry.device}" if live else f"saved from {entry.device}")
     if entry.requires_grad:
         parts.append("requires grad")
     parts.extend(f"{name} {display_text(text)}" for name, text in entry.details.items())

@@ -235,13 +235,13 @@ class TensorPage(QWidget):
         assert entry is not None
         if self._choice is not None and self._choice.entry is entry:
             self._choice = choice
-            self._facts.setText(facts(entry, choice.sharers))
+            self._facts.setText(facts(entry, choice.sharers, live=choice.file.live is not None))
             return
         self._choice = choice
         self._notice.clear()
         self._set_source(None)
         self._name.setText(display_text(entry.name))
-        self._facts.setText(facts(entry, choice.sharers))
+        self._facts.setText(facts(entry, choice.sharers, live=choice.file.live is not None))
         self.conversion.clear()
         self._stack.setCurrentWidget(self._views)
         self._form = self._wanted if self._wanted in forms_of(entry) else "values"
@@ -286,7 +286,9 @@ class TensorPage(QWidget):
         if not source.shape:
             self.format_box.hide()  # one number has the room for all its digits
         opened = self._choice.file.checkpoint if self._choice is not None else None
-        if opened is not None:
+        live = self._choice is not None and self._choice.file.live is not None
+        self.python.setVisible(not live)  # there is no file that code could name
+        if opened is not None and not live:
             self.python.show_tensor(opened, source.entry, self._form)
         self._upper.setVisible(source.entry.numel > 0)  # no number has no picture
         if before is not None and before.entry is source.entry:

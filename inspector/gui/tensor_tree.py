@@ -453,10 +453,12 @@ class TensorTree(QWidget):
         item = row.item
         if isinstance(item, ValueEntry):
             add("Copy Value", lambda: QGuiApplication.clipboard().setText(item.text))
-        add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
+        if file.live is None:
+            add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
         menu.addSeparator()
-        add("Reload File", lambda: self.reload_requested.emit(file))
-        add("Close File", lambda: self.close_requested.emit(file))
+        what = "File" if file.live is None else "Object"
+        add(f"Reload {what}", lambda: self.reload_requested.emit(file))
+        add(f"Close {what}", lambda: self.close_requested.emit(file))
         menu.addSeparator()
 
 

@@ -120,13 +120,21 @@ def is_dark(of: QPalette) -> bool:
 
 
 class Theme(QObject):
-    """Gives the application its palette, and follows the system where asked to."""
+    """Gives the application its palette, and follows the system where asked to.
+
+    Parameters
+    ----------
+    guest
+        Whether the application is somebody else's. It keeps its own palette, unless the user asks
+        for light or dark.
+    """
 
     changed = Signal()
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, application: QApplication, *, guest: bool = False) -> None:
         super().__init__(application)
         self._application = application
+        self._found = application.palette() if guest else None
         self._appearance: Appearance = "system"
         application.styleHints().colorSchemeChanged.connect(self._apply)
         self._apply()
@@ -142,6 +150,10 @@ class Theme(QObject):
         self._apply()
 
     def _apply(self) -> None:
+        if self._found is not None and self._appearance == "system":
+            self._application.setPalette(self._found)
+            self.changed.emit()
+            return
         scheme = self._application.styleHints().colorScheme()
         dark = self._appearance == "dark" or (
             self._appearance == "system" and scheme == Qt.ColorScheme.Dark

@@ -139,7 +139,7 @@ class FileTree:
     def full_name(self, node: int) -> str:
         """The name to show and to copy: of a group, that with which its entries' names begin."""
         if node == 0:
-            return self.file.path.name
+            return self.file.name
         name = self.names[node]
         return _group_title(name) if self.items[node] is None else name
 
@@ -205,7 +205,7 @@ class _Grower:
     """Collects nodes in the order in which they turn up; children are chained to each other."""
 
     def __init__(self, file: OpenFile) -> None:
-        self.steps: list[PathPart] = [OtherKey(file.path.name)]
+        self.steps: list[PathPart] = [OtherKey(file.name)]
         self.items: list[Item | None] = [None]
         self.names: list[str] = [""]
         self._first, self._last, self._next = (array("i", [-1]) for _ in range(3))

@@ -228,7 +228,7 @@ def build_rows(wanted: RowsWanted, pause: Pause, grown: Callable[[FileTree], Non
         By ``pause``.
     """
     before = {segment.tree.file.number: segment for segment in wanted.before.segments}
-    names = [file.path.name for file in wanted.files]
+    names = [file.name for file in wanted.files]
     segments: list[Segment] = []
     starts = [0]
     for file in wanted.files:
@@ -236,7 +236,7 @@ def build_rows(wanted: RowsWanted, pause: Pause, grown: Callable[[FileTree], Non
         if tree is None or tree.file is not file:
             tree = grow_tree(file, pause)
             grown(tree)
-        hint = file.path.parent.name if names.count(file.path.name) > 1 else ""
+        hint = file.path.parent.name if names.count(file.name) > 1 else ""
         segment = _segment(tree, before.get(file.number), wanted, hint, pause)
         segments.append(segment)
         starts.append(starts[-1] + len(segment.shown))

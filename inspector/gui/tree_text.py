@@ -172,7 +172,8 @@ def tooltip(row: Row) -> str:
         lines = list(_file_lines(row))
     else:
         lines = [f"{counted(row.count, 'tensor')}, {bytes_text(row.nbytes)}"]
-    name = str(row.file.path) if row.node == 0 else row.tree.full_name(row.node)
+    is_path = row.node == 0 and row.file.live is None
+    name = str(row.file.path) if is_path else row.tree.full_name(row.node)
     shown = (escape(display_text(line)) for line in lines)
     return f"<p><b>{_breakable(name)}</b><br>{'<br>'.join(shown)}</p>"
 
@@ -188,7 +189,8 @@ def _tensor_lines(row: Row, entry: TensorEntry) -> Iterable[str]:
         yield f"kind: {entry.kind.replace('_', ' ')}"
     if entry.kind in ("dense", "quantized") and entry.stride != _contiguous(entry.shape):
         yield f"stride {', '.join(map(_length_text, entry.stride))} (not contiguous)"
-    yield f"saved from {entry.device}" + (", requires grad" if entry.requires_grad else "")
+    place = "saved from" if row.file.live is None else "on"
+    yield f"{place} {entry.device}" + (", requires grad" if entry.requires_grad else "")
     if entry.storage is not None:
         start = entry.storage_offset
         begins = f", from element {number_text(start)} on" if start else ""

@@ -86,6 +86,7 @@ class InMemoryArray:
 
 
 def as_index(axis: range | int) -> slice | int:
+    """An axis of a region as NumPy's own index."""
     if isinstance(axis, int):
         return axis
     if not axis:

@@ -11,9 +11,10 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
-from inspector.values.arrays import Array, read_only
+from inspector.values.arrays import Array, as_index, read_only
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
 from inspector.values.dtypes import DType, dtype_of, native
+from inspector.values.live_bytes import HostBytes, LiveBytes
 from inspector.values.regions import Region, indices
 
 #: A run of bytes is read in one go although not all of it is wanted, as long as it is at most this
@@ -53,7 +54,7 @@ class _Plan:
 
 
 class StoredTensor:
-    """A dense tensor in a file behind the one door (an `ArraySource`).
+    """A dense tensor of a file or of the running program behind the one door (an `ArraySource`).
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class StoredTensor:
     Raises
     ------
     TensorError
-        If the entry has no strided values in the file.
+        If the entry has no strided values.
     """
 
     def __init__(self, entry: TensorEntry) -> None:
@@ -104,6 +105,31 @@ class StoredTensor:
         """The values of a region (see `ArraySource`)."""
         return self.convert(region).array
 
+    def share(self, region: Region) -> Conversion | None:
+        """The values of a region in the tensor's own memory, as far as they can be.
+
+        None where its bytes have to be fetched first: from a file or a device, or because they
+        are of the other byte order.
+        """
+        source, entry = self._storage.source, self.entry
+        if not isinstance(source, HostBytes) or self._swapped:
+            return None
+        itemsize = self._stored.raw.itemsize
+        strides = [stride * itemsize for stride in entry.stride]
+        lowest = self._lowest(Region.whole(self.shape)) if entry.numel else 0
+        highest = lowest + sum(
+            (length - 1) * abs(stride)
+            for length, stride in zip(self.shape, entry.stride, strict=True)
+        )
+        count = highest - lowest + 1 if entry.numel else 0
+        run = source.view(self._storage.offset + lowest * itemsize, count * itemsize)
+        first = (entry.storage_offset - lowest) * itemsize
+        whole = np.ndarray(self.shape, self._stored.raw, run, first if count else 0, strides)
+        part = whole[(*(as_index(axis) for axis in region.axes), ...)]
+        return convert(
+            RawValues(part, self._stored, entry.is_conj, entry.is_neg, self._live_steps, True)
+        )
+
     def read_raw(self, region: Region) -> Array:
         """The stored elements of a region (see `ArraySource`)."""
         if self._is_lazy:
@@ -118,7 +144,19 @@ class StoredTensor:
             origin = f"saved from {device}, read straight from the file"
         first = Step(origin or "read from the file", copies=True)
         swapped = (Step("big-endian bytes swapped", copies=True),) if self._swapped else ()
-        return (first, *swapped)
+        return (*self._live_steps, first, *swapped)
+
+    @property
+    def _live_steps(self) -> tuple[Step, ...]:
+        """What makes plain numbers of a tensor of the running program."""
+        steps = []
+        if isinstance(self._storage.source, LiveBytes):
+            if "class" in self.entry.details:
+                name = self.entry.details["class"].rpartition(".")[2]
+                steps.append(Step(f"seen as a plain tensor, not as {name}"))
+            if self.entry.requires_grad:
+                steps.append(Step("detached from autograd"))
+        return tuple(steps)
 
     def _raw(self, region: Region) -> RawValues:
         entry = self.entry
@@ -141,8 +179,12 @@ class StoredTensor:
             return np.empty(shape, self._stored.raw)
         backwards = tuple(
             number
-            for number, axis in enumerate(item for item in region.axes if isinstance(item, range))
-            if axis.step < 0
+            for number, (axis, stride) in enumerate(
+                (axis, stride)
+                for axis, stride in zip(region.axes, self.entry.stride, strict=True)
+                if isinstance(axis, range)
+            )
+            if axis.step * stride < 0
         )
         strides = [
             abs(stride * axis.step)
@@ -164,7 +206,7 @@ class StoredTensor:
     def _lowest(self, region: Region) -> int:
         """The element of the storage with the region's lowest address."""
         return self.entry.storage_offset + sum(
-            stride * (axis if isinstance(axis, int) else min(axis[0], axis[-1]))
+            stride * axis if isinstance(axis, int) else min(stride * axis[0], stride * axis[-1])
             for axis, stride in zip(region.axes, self.entry.stride, strict=True)
         )
 

@@ -6,8 +6,11 @@ All numbers are Python integers, so a tensor of 2**40 elements is as good as a s
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import EllipsisType
+from typing import SupportsIndex
 
 from inspector.checkpoints.errors import TensorError
 
@@ -120,36 +123,104 @@ def parse_region(text: str, shape: tuple[int, ...]) -> Region:
     items = [item.strip() for item in body.split(",")] if body.strip() else []
     if items and not items[-1]:
         items.pop()
-    wanted = len([item for item in items if item != "..."])
-    if wanted > len(shape) or items.count("...") > 1:
-        count = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
-        raise TensorError(f"The index {text!r} does not fit a tensor with {count}.")
-    rest = [":"] * (len(shape) - wanted)
-    place = items.index("...") if "..." in items else len(items)
-    items[place : place + 1] = rest
-    axes = [
-        _parse_axis(item, size, number, text)
-        for number, (item, size) in enumerate(zip(items, shape, strict=True))
-    ]
-    return Region(tuple(axes))
+    return _region(tuple(_parse_item(item, n, text) for n, item in enumerate(items)), shape, text)
 
 
-def _parse_axis(item: str, size: int, number: int, text: str) -> range | int:
+def _parse_item(item: str, number: int, text: str) -> _Item:
+    if item == "...":
+        return ...
     try:
         if ":" not in item:
-            index = int(item)
-            if not -size <= index < size:
-                raise TensorError(
-                    f"Index {index} is outside axis {number}, which has {size} elements."
-                )
-            return index % size
-        parts = [int(part) if part.strip() else None for part in item.split(":")]
-        return range(size)[slice(*parts)]
+            return int(item)
+        return slice(*(int(part) if part.strip() else None for part in item.split(":")))
     except (ValueError, TypeError) as error:
         raise TensorError(
             f"The index {text!r} cannot be read.",
-            where=f"axis {number}: {item!r}",
+            where=f"item {number}: {item!r}",
             advice="Write it as NumPy does: [3, :, ::2].",
+        ) from error
+
+
+#: One item of an index, as NumPy takes it.
+_Item = int | slice | EllipsisType
+
+#: What `region_of` takes.
+_Given = SupportsIndex | slice | EllipsisType
+Index = str | Region | _Given | tuple[_Given, ...] | None
+
+
+def region_of(index: Index, shape: tuple[int, ...]) -> Region:
+    """What an index selects of a tensor of this shape.
+
+    Parameters
+    ----------
+    index
+        Text as `parse_region` reads it; a `Region`; a whole number, a slice, ``...``, or a tuple
+        of them; None for the whole.
+
+    Raises
+    ------
+    TensorError
+        If it is none, does not fit the shape, or an integer is outside its axis.
+    """
+    if index is None:
+        return Region.whole(shape)
+    if isinstance(index, str):
+        return parse_region(index, shape)
+    if isinstance(index, Region):
+        fits = len(index.axes) == len(shape) and all(map(_is_inside, index.axes, shape))
+        if not fits:
+            raise TensorError(f"The region {index.axes} does not fit the shape {shape}.")
+        return index
+    text = repr(index)
+    items = index if isinstance(index, tuple) else (index,)
+    return _region(tuple(_checked(item, text) for item in items), shape, text)
+
+
+def _is_inside(axis: range | int, size: int) -> bool:
+    if isinstance(axis, int):
+        return 0 <= axis < size
+    return not axis or (0 <= axis[0] < size and 0 <= axis[-1] < size)
+
+
+def _checked(item: object, text: str) -> _Item:
+    if isinstance(item, slice | EllipsisType):
+        return item
+    if not isinstance(item, bool) and hasattr(item, "__index__"):
+        return operator.index(item)
+    raise TensorError(
+        f"The index {text} cannot be read.",
+        advice="It may consist of whole numbers, slices and one ..., such as (3, ..., slice(9)).",
+    )
+
+
+def _region(items: tuple[_Item, ...], shape: tuple[int, ...], text: str) -> Region:
+    wanted = len([item for item in items if item is not ...])
+    if wanted > len(shape) or len(items) > wanted + 1:
+        count = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+        raise TensorError(f"The index {text!r} does not fit a tensor with {count}.")
+    place = items.index(...) if ... in items else len(items)
+    rest = (slice(None),) * (len(shape) - wanted)
+    full = (*items[:place], *rest, *items[place + 1 :])
+    return Region(
+        tuple(
+            _axis(item, size, number, text)
+            for number, (item, size) in enumerate(zip(full, shape, strict=True))
+        )
+    )
+
+
+def _axis(item: _Item, size: int, number: int, text: str) -> range | int:
+    if isinstance(item, int):
+        if not -size <= item < size:
+            raise TensorError(f"Index {item} is outside axis {number}, which has {size} elements.")
+        return item % size
+    try:
+        assert isinstance(item, slice)
+        return range(size)[item]
+    except (ValueError, TypeError) as error:
+        raise TensorError(
+            f"The index {text!r} cannot be read: {error}.", where=f"axis {number}"
         ) from error
 
 

@@ -30,6 +30,7 @@ from inspector.checkpoints.model import TensorEntry
 from inspector.export.formats import format_named
 from inspector.export.parts import part_of
 from inspector.export.run import export_plan, plan_export
+from inspector.values.live import live_checkpoint
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
 
@@ -315,6 +316,35 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         row("its preview / plain read", sample, reference, "150 ms")
 
 
+def measure_live(times: int, side: int) -> None:
+    """Tensors of the running program, on the processor and on a GPU if there is one."""
+    tensor = torch.randn(side, side)
+    (entry,) = live_checkpoint(tensor).entries
+    source = tensor_source(entry)
+    whole = Region.whole(source.shape)
+    size = f"{side * side >> 18} MiB float32"
+    ours = best(lambda: source.read(whole), times)
+    row(f"{size} in memory to an array / copy", ours, best(tensor.clone, times), "<= 1.3")
+    model = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(5000)))
+    ours = best(lambda: live_checkpoint(model).close(), times)
+    row("listing 10,000 parameters / state_dict", ours, best(model.state_dict, times), "")
+    if not torch.cuda.is_available():
+        return
+    there = tensor.cuda()
+    (entry,) = live_checkpoint(there).entries
+    assert entry.storage is not None
+    reads, target = entry.storage.source, memoryview(bytearray(entry.nbytes))
+    pinned = torch.empty_like(tensor, pin_memory=True)
+
+    def copied() -> None:
+        pinned.copy_(there)
+        torch.cuda.synchronize()
+
+    ours = best(lambda: reads.read_into(0, target), times)
+    reference = best(copied, times)
+    row(f"{size} from the GPU / copy_ into pinned memory", ours, reference, "<= 1.25")
+
+
 def measure_heartbeat(folder: Path, times: int, *, quick: bool) -> None:
     """The longest time for which the window's event loop waits. The worst of several runs."""
     path, side = folder / "gigabyte.pt", 2048 if quick else 16384
@@ -353,6 +383,7 @@ def measure(folder: Path, *, quick: bool) -> None:
     measure_values(folder, times, side)
     measure_export(folder, times, side)
     measure_analysis(folder, times, side)
+    measure_live(times, side)
 
 
 def main() -> None:
