@@ -19,7 +19,7 @@ import pytest
 import torch
 from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from torch import nn
@@ -27,6 +27,7 @@ from torch import nn
 import inspector
 from inspector import app
 from inspector.checkpoints.errors import InspectorError
+from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import Theme
 
@@ -174,12 +175,25 @@ def test_it_is_exported(qtbot: QtBot, tmp_path: Path) -> None:
     target = tmp_path / "out.npy"
 
     def act(window: MainWindow) -> None:
-        page_of(qtbot, window, "tensor")
-        assert window.exporter is not None
-        choice = window.tree.choice
-        assert choice is not None
-        with qtbot.waitSignal(window.exporter.message):
-            window.exporter.export(choice, None, target)
+        page = page_of(qtbot, window, "tensor")
+        assert not page.python.isVisible()  # no code can name what is in memory
+        window.export()
+        dialog = window.findChild(ExportDialog)
+        assert dialog is not None
+        (line,) = dialog.findChildren(QLineEdit)
+        line.selectAll()
+        qtbot.keyClicks(line, str(target))
+        qtbot.waitUntil(
+            lambda: (
+                dialog.target == target
+                and not dialog._typing.isActive()
+                and window.runner.is_idle
+                and "free on its disk" in dialog.words
+            ),
+            timeout=10_000,
+        )
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+        qtbot.waitUntil(target.exists, timeout=10_000)
         np.testing.assert_array_equal(np.load(target), tensor.numpy())
 
     while_shown(qtbot, act, tensor)
