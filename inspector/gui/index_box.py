@@ -21,6 +21,7 @@ class IndexBox(QLineEdit):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown = ""
+        self.setAcceptDrops(False)  # files are for the window
         self.setAccessibleName("Index")
         self.setToolTip(
             "What is shown, as NumPy writes it. Type another index to go there (Ctrl+G): "
