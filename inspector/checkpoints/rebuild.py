@@ -457,7 +457,8 @@ def _jagged(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tens
         kind="nested",
         requires_grad=values.requires_grad,
         components=components,
-        details={"pieces": str(pieces), "layout": "jagged", "ragged axis": str(ragged)},
+        details={"pieces": str(pieces), "layout": "jagged"}
+        | ({"ragged axis": str(ragged)} if ragged != 1 else {}),
         problem=_first_problem(components),
     )
 

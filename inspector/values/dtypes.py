@@ -54,8 +54,9 @@ class DType:
 
 def widen_bfloat16(raw: NDArray[np.uint16]) -> NDArray[np.float32]:
     """bfloat16 patterns to float32: the upper half of the same number. Exact, NaN bits kept."""
-    wide = raw.astype(np.uint32)
-    np.left_shift(wide, np.uint32(16), out=wide)
+    wide = np.empty_like(raw, np.uint32)
+    # NumPy converts some thousands at a time on the way, so that memory is written only once.
+    np.left_shift(raw, np.uint32(16), out=wide, dtype=np.uint32)
     return wide.view(np.float32)
 
 

@@ -102,6 +102,8 @@ def _strided(entry: TensorEntry, numbers: range) -> Iterator[TensorEntry]:
     ):
         shape, step = tuple(size), tuple(stride)
         problem = strided_problem(shape, step, offset, 1, values.numel)
+        if problem:
+            shape = tuple(max(0, length) for length in shape)
         yield _piece(entry, values, number, shape, step, offset, problem)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.checkpoints.errors import TensorError
+from inspector.checkpoints.geometry import MAX_DIMENSIONS
 from inspector.checkpoints.model import TensorEntry
 from inspector.values.arrays import Array
 from inspector.values.computed import ComputedTensor
@@ -52,6 +53,11 @@ class SparseTensor(ComputedTensor):
 
     def __init__(self, entry: TensorEntry, *, pattern: bool = False) -> None:
         coo = entry.kind == "sparse_coo"
+        if len(entry.shape) > MAX_DIMENSIONS:
+            raise TensorError(
+                f"{entry.name} has {len(entry.shape)} dimensions, more than {MAX_DIMENSIONS}.",
+                advice=advice(entry),
+            )
         self._layout: Layout = CooLayout(entry) if coo else CompressedLayout(entry)
         values = self._layout.values
         self._word: Final = entry.kind.removeprefix("sparse_").upper()

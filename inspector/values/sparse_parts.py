@@ -71,7 +71,14 @@ def part(entry: TensorEntry, name: str, *, integers: bool = True) -> StoredTenso
     if found.kind != "dense" or (integers and found.dtype not in ("int32", "int64")):
         what = "integers of 32 or 64 bits" if integers else "a dense tensor"
         raise TensorError(f"The {name} of {entry.name} ({found.dtype}) are not {what}.")
-    return StoredTensor(found)
+    source = StoredTensor(found)
+    there = found.storage.nbytes if found.storage is not None else 0
+    if integers and found.numel and found.shape and found.shape[-1] * found.itemsize > there:
+        # With a stride of 0, a few bytes would be elements without end.
+        raise TensorError(
+            f"The {name} of {entry.name} are {found.shape[-1]:,}, in {there:,} bytes."
+        )
+    return source
 
 
 def misfit(entry: TensorEntry, layout: str) -> TensorError:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from inspector.checkpoints import Checkpoint, CheckpointError, InspectorError, open_checkpoint
+from inspector.checkpoints.model import Quantizer
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
@@ -334,6 +335,15 @@ def test_torchscript_of_model_json(tmp_path: Path) -> None:
             "device": "cpu",
         },
         {"dims": ["9"], "strides": ["1"], "dataType": "INT64", "data": {"key": "tensors/1"}},
+        {
+            "dims": ["4"],
+            "strides": ["1"],
+            "dataType": "UINT8",
+            "data": {"key": "tensors/1"},
+            "isQuantized": True,
+            "scale": 0.1,
+            "zeroPoint": "3",
+        },
     ]
     model = {
         "protoVersion": "3",
@@ -356,6 +366,9 @@ def test_torchscript_of_model_json(tmp_path: Path) -> None:
     short = checkpoint.find("constants[1]")
     assert short is not None
     assert "72" in short.problem
+    quantized = checkpoint.find("constants[2]")
+    assert quantized is not None
+    assert (quantized.dtype, quantized.quantizer) == ("quint8", Quantizer(0.1, 3))
 
 
 def test_only_our_errors_escape(tmp_path: Path) -> None:

@@ -60,10 +60,21 @@ def _kinds() -> dict[str, object]:
         dense = torch.eye(3)
         return {
             "coo": dense.to_sparse(),
+            "loose": torch.sparse_coo_tensor([[2, 0, 2], [1, 1, 1]], torch.ones(3), (3, 3)),
             "csr": dense.to_sparse_csr(),
+            "csc": torch.stack([dense, dense]).to_sparse_csc(),
+            "bsr": torch.eye(4).to_sparse_bsr((2, 2)),
+            "bsc": torch.eye(4).bfloat16().to_sparse_bsc((2, 2)),
             "quantized": torch.quantize_per_tensor(dense, 0.1, 2, torch.qint8),
             "channels": torch.quantize_per_channel(
                 dense, torch.ones(3), torch.zeros(3), 0, torch.quint8
+            ),
+            "packed": torch.quantize_per_channel(
+                dense, torch.ones(3), torch.zeros(3), 1, torch.quint4x2
+            ),
+            "float4": torch.arange(6, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+            "jagged": torch.nested.nested_tensor(
+                [torch.ones(2), torch.ones(3)], layout=torch.jagged
             ),
             "nested": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
             "meta": torch.empty(3, device="meta"),

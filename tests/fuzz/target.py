@@ -12,7 +12,7 @@ import signal
 import time
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,8 @@ import inspector.checkpoints
 from inspector.checkpoints import Checkpoint, InspectorError, open_checkpoint
 from inspector.checkpoints.listing import to_json, to_text
 from inspector.checkpoints.model import TensorEntry
+from inspector.values.forms import Form, forms_of
+from inspector.values.nested import pieces_of
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
@@ -147,7 +149,8 @@ def _use(path: Path) -> tuple[str, str]:
     try:
         complaint = _listed(checkpoint)
         for entry in _chosen(checkpoint):
-            complaint = complaint or _read(entry)
+            for form in forms_of(entry) or ("values",):
+                complaint = complaint or _read(entry, form)
     finally:
         checkpoint.close()
     return checkpoint.format, complaint
@@ -200,12 +203,15 @@ def _chosen(checkpoint: Checkpoint) -> Iterator[TensorEntry]:
     for entry in checkpoint.entries[:_MAX_TENSORS]:
         yield entry
         yield from entry.components[:4]
+        if entry.kind == "nested":
+            with suppress(InspectorError):
+                yield from pieces_of(entry)[:4]
 
 
-def _read(entry: TensorEntry) -> str:
+def _read(entry: TensorEntry, form: Form) -> str:
     """Read the first and last elements along each axis. Returns what is wrong with them."""
     try:
-        source = tensor_source(entry)
+        source = tensor_source(entry, form)
         for last in (False, True):
             region = _corner(source.shape, last)
             array = source.read(region)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -371,6 +373,69 @@ def test_damaged_indices_are_refused_in_words(
     entry = made_of(kind, (2, 3), **(sound | parts))  # type: ignore[arg-type]
     with pytest.raises(TensorError, match=words):
         tensor_source(entry).read(Region.whole((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound"), [("sparse_coo", COO), ("sparse_csr", CSR)], ids=["coo", "csr"]
+)
+def test_indices_of_more_elements_than_their_storage_has(
+    kind: str, sound: dict[str, object]
+) -> None:
+    entry = made_of(kind, (2, 3), **sound)  # type: ignore[arg-type]
+    for number, component in enumerate(entry.components[:-1]):
+        endless = replace(
+            component,
+            shape=(*component.shape[:-1], 1 << 40),
+            stride=(*component.stride[:-1], 0),
+        )
+        parts = [*entry.components[:number], endless, *entry.components[number + 1 :]]
+        with pytest.raises(TensorError, match=r"are 1,099,511,627,776, in \d+ bytes"):
+            tensor_source(replace(entry, components=tuple(parts)))
+
+
+def test_more_dimensions_than_numpy_has() -> None:
+    entry = made_of("sparse_coo", (1,) * 70, indices=np.zeros((70, 1), int), values=np.ones(1))
+    with pytest.raises(TensorError, match="70 dimensions"):
+        tensor_source(entry)
+
+
+@st.composite
+def parts_that_fit(draw: st.DrawFn) -> TensorEntry:
+    """Parts of the right shapes with anything in them; now and then one axis is longer."""
+    layout = draw(st.sampled_from(LAYOUTS))
+    size = st.integers(0, 3)
+    rows, columns, count = draw(size), draw(size), draw(size)
+    inner = tuple(draw(st.lists(size, max_size=1)))
+    batches = tuple(draw(st.lists(size, max_size=1))) if layout != "coo" else ()
+    block = (draw(st.integers(1, 2)), draw(st.integers(1, 2))) if layout[0] == "b" else ()
+    height, width = block or (1, 1)
+    ends = columns if layout in ("csc", "bsc") else rows
+    shapes = {
+        "coo": {"indices": (2, count)},
+        "csr": {"crow_indices": (*batches, ends + 1), "col_indices": (*batches, count)},
+        "csc": {"ccol_indices": (*batches, ends + 1), "row_indices": (*batches, count)},
+    }[layout.replace("b", "c")]
+    shapes["values"] = (*batches, count, *block, *inner)
+    number = st.sampled_from([0, 0, 1, 1, 2, 3, -1, 2**62, -(2**63)])
+    parts = {}
+    for name, shape in shapes.items():
+        if draw(st.integers(0, 9)) == 0:
+            shape = (*shape[:-1], shape[-1] + 1)
+        many = int(np.prod(shape))
+        filled = draw(st.lists(number, min_size=many, max_size=many))
+        parts[name] = np.sort(filled) if name[1:] in ("row_indices", "col_indices") else filled
+        parts[name] = np.array(parts[name], np.int64).reshape(shape)
+    shape = (*batches, rows * height, columns * width, *inner)
+    return made_of(f"sparse_{layout}", shape, **parts)  # type: ignore[arg-type]
+
+
+@given(parts_that_fit())
+@settings(max_examples=500, deadline=None)
+def test_whatever_the_parts_hold_only_words_come_out(entry: TensorEntry) -> None:
+    for form in forms_of(entry):
+        with suppress(TensorError):
+            found = tensor_source(entry, form).read(Region.whole(entry.shape))
+            assert found.shape == entry.shape
 
 
 def test_a_coalesced_tensor_with_two_elements_at_one_place_is_refused() -> None:
