@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -204,7 +205,8 @@ class ExportDialog(QDialog):
     @property
     def target(self) -> Path:
         """Where to."""
-        return self._folder / Path(self._file.text()).expanduser()
+        # pathlib's own way raises an error for users that there are not.
+        return self._folder / os.path.expanduser(self._file.text())  # noqa: PTH111
 
     def set_target(self, target: Path) -> None:
         """Take another target, as if it was typed."""

@@ -88,7 +88,7 @@ class Hands:
             dialog = self.window.findChild(ExportDialog)
             typing = dialog is not None and dialog._typing.isActive()
             calm = calm + 1 if self.window.runner.is_idle and not typing else 0
-            return calm > 12
+            return calm > 6
 
         self.qtbot.waitUntil(is_calm, timeout=20_000)
 
@@ -319,6 +319,14 @@ def test_impossible_targets_are_refused_in_words(
     assert dialog.isVisible()
     dialog.reject()
     assert torch.load(checkpoint)["scalar"] == 3.25
+
+
+def test_a_user_that_there_is_not(hands: Hands, checkpoint: Path) -> None:
+    hands.open(checkpoint, "layer.half")
+    dialog = hands.dialog()
+    hands.type(dialog, Path("~nobody-of-this-name/out.npy"))
+    assert "its folder does not exist" in dialog.words
+    dialog.reject()
 
 
 def test_a_disk_without_room(
