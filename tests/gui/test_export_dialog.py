@@ -393,6 +393,18 @@ def test_the_tensors_below_a_group_and_those_that_match_the_filter(
     assert names == {"layer.half.npy", "waves.npy", "scalar.npy", "bad.npy", "index.json"}
 
 
+def test_of_several_tensors_those_without_values_are_left_out(hands: Hands, tmp_path: Path) -> None:
+    path = tmp_path / "some.pt"
+    torch.save({"w": torch.ones(2), "m": torch.empty(3, device="meta"), "v": torch.ones(1)}, path)
+    hands.open(path, "w")
+    dialog = hands.dialog()
+    hands.choose(dialog, "What", "All 3 tensors")
+    assert "Left out, having no such numbers: m" in dialog.words
+    hands.enter(dialog)
+    with np.load(tmp_path / "some.npz") as found:
+        assert list(found) == ["w", "v"]
+
+
 def test_a_whole_file_when_no_tensor_is_chosen(
     hands: Hands, checkpoint: Path, tmp_path: Path
 ) -> None:
