@@ -108,16 +108,17 @@ def test_list_imports_nothing_heavy(options: list[str]) -> None:
     assert imported_by_command([SAMPLE, *options]) == set()
 
 
-def test_export_imports_numpy_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["out.npy", "out.npz", "out", "out.csv", "out.safetensors"])
+def test_export_imports_numpy_alone(name: str, tmp_path: Path) -> None:
     script = """
 import sys
 from inspector.checkpoints import open_checkpoint
 from inspector.cli import main
-name = open_checkpoint(sys.argv[1]).entries[0].name
+name = next(entry.name for entry in open_checkpoint(sys.argv[1]).entries if not entry.shape[1:])
 assert main([sys.argv[1], "--export", name, "--output", sys.argv[2]]) == 0
 """
-    assert imported_by(script, SAMPLE, tmp_path / "out.npy") == {"numpy"}
-    assert (tmp_path / "out.npy").is_file()
+    assert imported_by(script, SAMPLE, tmp_path / name) == {"numpy"}
+    assert (tmp_path / name).exists()
 
 
 def test_the_window_imports_no_torch() -> None:

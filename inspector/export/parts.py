@@ -90,9 +90,12 @@ def part_of(
             f"In this form, {entry.name} has another shape, so no part of it can be chosen.",
             advice="Export the whole tensor.",
         )
+    # The one step is that of reading.
+    plain = "the values as they are" if len(source.steps) == 1 else ""
+    note = " · ".join(filter(None, (source.summary, plain)))
     is_packed = entry.dtype == "float4_e2m1fn_x2" and form == "values" and region is None
     packed = StoredTensor(entry) if is_packed and entry.storage is not None else None
-    return Part(entry.name, source, wanted, source.summary, packed)
+    return Part(entry.name, source, wanted, note, packed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

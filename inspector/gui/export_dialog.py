@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.errors import InspectorError, TensorError
 from inspector.checkpoints.naming import display_text
 from inspector.export.formats import FORMATS, ExportFormat, format_named, refusal
 from inspector.export.names import file_name
@@ -54,12 +55,15 @@ class Prepared:
     ----------
     protected
         Files that must not be overwritten.
+    left_out
+        The names of those of several tensors that have no values, or not in this form.
     """
 
     plan: Plan
     target: Path
     place: Place
     protected: Collection[Path]
+    left_out: Sequence[str] = ()
 
 
 class ExportDialog(QDialog):
@@ -204,7 +208,8 @@ class ExportDialog(QDialog):
     @property
     def target(self) -> Path:
         """Where to."""
-        return self._folder / Path(self._file.text()).expanduser()
+        # pathlib's own way raises an error for users that there are not.
+        return self._folder / os.path.expanduser(self._file.text())  # noqa: PTH111
 
     def set_target(self, target: Path) -> None:
         """Take another target, as if it was typed."""
@@ -303,12 +308,12 @@ class ExportDialog(QDialog):
 
     def _take(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._say(prepared.plan, prepared.place)
+        self._say(prepared.plan, prepared.place, prepared.left_out)
         name = display_text(prepared.target.name)
-        self._problem.setText(f"{name} exists already." if prepared.place.exists else "")
+        self._tell_problem(f"{name} exists already." if prepared.place.exists else "")
         self._go.setEnabled(True)
 
-    def _say(self, plan: Plan, place: Place) -> None:
+    def _say(self, plan: Plan, place: Place, left_out: Sequence[str]) -> None:
         size = bytes_text(plan.most)
         size = size if plan.least == plan.most else f"at most {size}"
         room = f"{size} ({bytes_text(place.free)} free on its disk)"
@@ -321,18 +326,27 @@ class ExportDialog(QDialog):
         self._facts.setText(facts)
         notes = [*plan.notes[:_TOLD]]
         if len(plan.notes) > _TOLD:
-            notes.append(f"and {len(plan.notes) - _TOLD:,} other ways")
+            notes.append(f"and {len(plan.notes) - _TOLD:,} more")
+        if left_out:
+            notes.append(f"Left out, having no such numbers: {_some(left_out)}")
         renamed = plan.renamed
         if plan.format.several and renamed:
-            examples = ", ".join(f"{before} → {after}" for before, after in renamed[:_TOLD])
-            more = f" and {len(renamed) - _TOLD:,} more" if len(renamed) > _TOLD else ""
-            notes.append(f"Other names there: {examples}{more}")
+            names = [f"{before} → {after}" for before, after in renamed]
+            notes.append(f"Other names there: {_some(names)}")
         self._notes.setText("\n".join(display_text(note) for note in (*notes, *plan.remarks)))
 
     def _refuse(self, error: InspectorError) -> None:
         self._facts.clear()
         self._notes.clear()
-        self._problem.setText(f"{error.message} {error.advice}".strip())
+        self._tell_problem(f"{error.message} {error.advice}".strip())
+
+    def _tell_problem(self, text: str) -> None:
+        self._problem.setText(text)
+        self._problem.setVisible(bool(text))
+        layout = self.layout()
+        assert layout is not None
+        # Words that wrap need a height that Qt asks for only when it lays out for the first time.
+        self.resize(self.width(), max(self.height(), layout.heightForWidth(self.width())))
 
     def accept(self) -> None:
         """Start the export, if it is known what it will be; ask once before replacing a file."""
@@ -354,6 +368,12 @@ class ExportDialog(QDialog):
         super().done(result)
 
 
+def _some(names: Sequence[str]) -> str:
+    """A few of them, and how many more there are."""
+    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
+    return f"{', '.join(names[:_TOLD])}{more}"
+
+
 def _format_label(known: ExportFormat) -> str:
     return f"{known.label} ({known.suffix})" if known.suffix else known.label
 
@@ -367,9 +387,14 @@ def _find_out(
     task: Task,
 ) -> Prepared:
     """In a worker: the scope may hold very many tensors, and a disk may be slow to answer."""
-    parts = []
+    parts, left_out = [], []
     for entry in scope.entries():
         task.check()
-        parts.append(part_of(entry, form, scope.region, scope.shape))
+        try:
+            parts.append(part_of(entry, form, scope.region, scope.shape))
+        except TensorError:
+            if not scope.is_several:
+                raise
+            left_out.append(entry.name)
     plan = plan_export(wanted, parts)
-    return Prepared(plan, target, look_at(plan, target, protected), protected)
+    return Prepared(plan, target, look_at(plan, target, protected), protected, left_out)

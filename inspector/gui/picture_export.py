@@ -72,8 +72,13 @@ class PictureExporter(QObject):
         dialog.setDefaultSuffix(_SUFFIX.removeprefix("."))
         dialog.selectFile(file_name(name, _SUFFIX))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        # A system's own dialog may not say which kind was chosen.
         dialog.fileSelected.connect(
-            lambda target: self._save(ways[dialog.selectedNameFilter()], Path(target), protected)
+            lambda target: self._save(
+                ways.get(dialog.selectedNameFilter(), partial(_same, drawn)),
+                Path(target),
+                protected,
+            )
         )
         dialog.open()
 

@@ -88,7 +88,7 @@ class Hands:
             dialog = self.window.findChild(ExportDialog)
             typing = dialog is not None and dialog._typing.isActive()
             calm = calm + 1 if self.window.runner.is_idle and not typing else 0
-            return calm > 12
+            return calm > 6
 
         self.qtbot.waitUntil(is_calm, timeout=20_000)
 
@@ -321,6 +321,14 @@ def test_impossible_targets_are_refused_in_words(
     assert torch.load(checkpoint)["scalar"] == 3.25
 
 
+def test_a_user_that_there_is_not(hands: Hands, checkpoint: Path) -> None:
+    hands.open(checkpoint, "layer.half")
+    dialog = hands.dialog()
+    hands.type(dialog, Path("~nobody-of-this-name/out.npy"))
+    assert "its folder does not exist" in dialog.words
+    dialog.reject()
+
+
 def test_a_disk_without_room(
     hands: Hands, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +391,18 @@ def test_the_tensors_below_a_group_and_those_that_match_the_filter(
     hands.enter(dialog)
     names = {path.name for path in (tmp_path / "matching").iterdir()}
     assert names == {"layer.half.npy", "waves.npy", "scalar.npy", "bad.npy", "index.json"}
+
+
+def test_of_several_tensors_those_without_values_are_left_out(hands: Hands, tmp_path: Path) -> None:
+    path = tmp_path / "some.pt"
+    torch.save({"w": torch.ones(2), "m": torch.empty(3, device="meta"), "v": torch.ones(1)}, path)
+    hands.open(path, "w")
+    dialog = hands.dialog()
+    hands.choose(dialog, "What", "All 3 tensors")
+    assert "Left out, having no such numbers: m" in dialog.words
+    hands.enter(dialog)
+    with np.load(tmp_path / "some.npz") as found:
+        assert list(found) == ["w", "v"]
 
 
 def test_a_whole_file_when_no_tensor_is_chosen(

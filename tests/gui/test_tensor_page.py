@@ -12,12 +12,13 @@ import pytest
 import torch
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.checkpoints.sources import MemoryBytes
+from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 from inspector.gui.read_out import describe_element, read_element
 from inspector.gui.status_line import StatusLine
@@ -224,10 +225,11 @@ def test_the_form_is_exported(
     show(qtbot, window, checkpoint, "wave")
     pick(qtbot, window, "Magnitude")
     window.export()
-    dialog = window.findChild(QFileDialog)
+    dialog = window.findChild(ExportDialog)
     assert dialog is not None
-    dialog.fileSelected.emit(str(tmp_path / "out.npy"))
-    dialog.close()
+    dialog.set_target(tmp_path / "out.npy")
+    qtbot.waitUntil(lambda: dialog.prepared is not None)
+    dialog.accept()
     idle(qtbot, window)
     expected = np.abs(torch.load(checkpoint)["wave"].numpy())
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
