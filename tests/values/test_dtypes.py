@@ -9,7 +9,7 @@ import torch
 from made_entries import same
 
 from inspector.checkpoints.errors import TensorError
-from inspector.values.dtypes import DTYPES, dtype_of, native
+from inspector.values.dtypes import DTYPES, dtype_of, native, widen_bfloat16
 from inspector.values.from_python import to_numpy
 
 FLOAT8 = ["float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"]
@@ -46,6 +46,15 @@ def test_every_bfloat16_pattern() -> None:
     theirs = patterns.view(torch.bfloat16).to(torch.float32).numpy()
     # The bits themselves: NaN payloads too.
     np.testing.assert_array_equal(ours.view(np.uint32), theirs.view(np.uint32))
+
+
+@pytest.mark.parametrize("shape", [(5_000_001,), (1, 5_000_000), (3, 2_000_000), (2_500_000, 2)])
+def test_large_bfloat16_tensors_are_widened_by_two_threads(shape: tuple[int, ...]) -> None:
+    patterns = np.arange(np.prod(shape), dtype=np.uint32).astype(np.uint16).reshape(shape)
+    expected = patterns.astype(np.uint32) << 16
+    found = widen_bfloat16(patterns)
+    np.testing.assert_array_equal(found.view(np.uint32), expected)
+    np.testing.assert_array_equal(widen_bfloat16(patterns.T).view(np.uint32), expected.T)
 
 
 def test_every_float16_pattern_in_complex32() -> None:
