@@ -295,6 +295,8 @@ class ExportDialog(QDialog):
     # What would be written ----------------------------------------------------------------------
 
     def _forget(self) -> None:
+        # What is being found out for another target must not come when this one is meant.
+        self._runner.supersede(_LANE)
         self._prepared = None
         self._go.setEnabled(False)
         self._go.setText("Export")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from safetensors.torch import load_file
 
 from inspector.analysis.tiles import NAN as NAN_MARK
 from inspector.checkpoints import open_checkpoint
-from inspector.gui import dragging
+from inspector.gui import dragging, export_dialog
 from inspector.gui.dragging import TensorDrag, mime_data
 from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
@@ -595,3 +597,40 @@ def test_the_window_does_not_open_what_is_dragged_out_of_it(
         event.ignore()
         window.dragEnterEvent(event)
         assert event.isAccepted() is taken
+
+
+def test_what_was_found_out_for_another_name_comes_too_late(
+    hands: Hands, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    """Else Enter, pressed right after typing, would write to the name from before."""
+    hands.open(checkpoint, "layer.half")
+    dialog = hands.dialog()
+    dialog._typing.setInterval(60_000)  # what was typed is looked at when the test says so
+    begun, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
+    plain = export_dialog._find_out
+
+    def slow(*arguments: Any) -> Any:
+        begun.set()
+        assert goes_on.wait(20)
+        try:
+            return plain(*arguments)
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export_dialog, "_find_out", slow)
+        dialog._prepare()
+        qtbot.waitUntil(begun.is_set)
+    dialog.set_target(tmp_path / "new.npy")
+    goes_on.set()
+    qtbot.waitUntil(ended.is_set)
+    qtbot.waitUntil(lambda: hands.window.runner.is_idle)
+    qtbot.wait(100)  # for a message that should not come
+    assert dialog.prepared is None
+    dialog._prepare()
+    hands.rest()
+    assert dialog.prepared is not None
+    assert dialog.prepared.target == tmp_path / "new.npy"
+    hands.enter(dialog)
+    assert (tmp_path / "new.npy").exists()
+    assert [path.name for path in checkpoint.parent.iterdir()] == ["model.pt"]
