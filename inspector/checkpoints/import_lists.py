@@ -39,6 +39,10 @@ ORDINARY: Final[dict[str, tuple[str, ...]]] = {
     "joblib.numpy_pickle": ("NumpyArrayWrapper", "NDArrayWrapper"),
 }
 
+#: Packages whose private names are modules: to ask for one as a value is a way to change it, or to
+#: reach what it imports.
+WITH_PRIVATE_MODULES: Final = frozenset({"torch", "numpy"})
+
 #: Functions and classes that do harm by themselves, or are one step away from it, in modules
 #: that are otherwise ordinary.
 DANGEROUS: Final = frozenset(

@@ -108,6 +108,8 @@ def _severity(node: GlobalNode) -> Severity | Literal[""]:
         or last.strip("_") in lists.REACHED_MODULES
     ):
         return "danger"
+    if module in lists.WITH_PRIVATE_MODULES and name.startswith("_"):
+        return "warning"
     if "." not in name and name.startswith(lists.ORDINARY.get(module, ())):
         return ""
     is_function = _is_function(name)

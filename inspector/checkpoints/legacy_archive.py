@@ -17,7 +17,7 @@ from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource, Finding, Storage
 from inspector.checkpoints.naming import display_text
-from inspector.checkpoints.pickle_nodes import DictNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, PersistentNode
 from inspector.checkpoints.pickle_opcodes import Hooks
 from inspector.checkpoints.pickles import PickleEndsError, PickleStream, interpret
 from inspector.checkpoints.rebuild import Rebuilder
@@ -28,6 +28,9 @@ _PROTOCOL: Final = 1001
 
 #: Bytes that the pickle of the magic number takes, at most.
 _MAGIC_BYTES: Final = 64
+
+#: Bytes of the first three pickles; torch writes some 120.
+_LONGEST_PREAMBLE: Final = 1024
 
 #: Bytes of the count before a storage.
 _COUNT: Final = 8
@@ -58,6 +61,22 @@ class _Claim:
     nbytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Preamble:
+    """What all archives of one writer begin with: three pickles that tell of the format.
+
+    Attributes
+    ----------
+    raw
+        Their bytes; empty if they are longer than any that torch writes.
+    """
+
+    raw: bytes
+    system: dict[str, str]
+    findings: tuple[Finding, ...]
+    globals: tuple[GlobalNode, ...]
+
+
 class LegacyArchive:
     """The pickles of an archive, and where its storages are.
 
@@ -67,15 +86,18 @@ class LegacyArchive:
         Begins with the archive.
     check
         Called now and then; may raise `Cancelled`.
+    known
+        The beginning of another archive. This one has mostly the same, which then need not be
+        interpreted again: a file may hold an archive for each tensor.
 
     Attributes
     ----------
+    preamble
+        Its beginning.
     main
         The pickle of what was saved.
     globals
         What all of its pickles ask to import.
-    system
-        What the file says of the machine that wrote it, text by name.
     missing
         Bytes that the file should have beyond its end, at least.
     findings
@@ -87,7 +109,9 @@ class LegacyArchive:
         If it is no such archive, or its pickles are damaged or cut.
     """
 
-    def __init__(self, source: ByteSource, check: Callable[[], None]) -> None:
+    def __init__(
+        self, source: ByteSource, check: Callable[[], None], known: Preamble | None = None
+    ) -> None:
         self._source: Final = source
         self._check: Final = check
         self._claims: Final[dict[str, _Claim]] = {}
@@ -97,18 +121,23 @@ class LegacyArchive:
         #: Why the storages that were not found are not there.
         self._lost = ""
         self.missing = 0
-        self.findings: Final[list[Finding]] = []
-        stream = PickleStream(source, check=check)
-        magic = stream.next("The magic number").value
-        protocol = stream.next("The protocol number").value
-        if type(magic) is not int or magic != MAGIC:
-            raise CheckpointError("It is no torch file: its magic number is another one.")
-        if type(protocol) is not int or protocol != _PROTOCOL:
-            self._warn(f"The format's version is {describe(protocol)} instead of {_PROTOCOL}.")
-        self.system: Final = describe_machine(stream.next("The description of the machine").value)
+        if known is not None and _begins_with(source, known.raw):
+            stream = PickleStream(source, len(known.raw), check=check)
+            self.preamble = known
+        else:
+            stream = PickleStream(source, check=check)
+            self.preamble = _read_preamble(source, stream)
+        self.findings: Final[list[Finding]] = list(self.preamble.findings)
         self.main: Final = stream.next("The pickle", Hooks(reference=self._reference))
+        if self.main.oddity:
+            self._warn(self.main.oddity)
         self._find_storages(stream)
-        self.globals: Final = stream.globals
+        self.globals: Final = tuple(dict.fromkeys((*self.preamble.globals, *stream.globals)))
+
+    @property
+    def system(self) -> dict[str, str]:
+        """What the file says of the machine that wrote it, text by name."""
+        return self.preamble.system
 
     def rebuilder(self) -> Rebuilder:
         """What makes tensors of the storages."""
@@ -215,6 +244,25 @@ class LegacyArchive:
 
     def _warn(self, message: str) -> None:
         self.findings.append(Finding("warning", message))
+
+
+def _begins_with(source: ByteSource, raw: bytes) -> bool:
+    return bool(raw) and source.size >= len(raw) and source.read(0, len(raw)) == raw
+
+
+def _read_preamble(source: ByteSource, stream: PickleStream) -> Preamble:
+    """Interpret the first three pickles. Raises as `LegacyArchive` does."""
+    magic = stream.next("The magic number").value
+    protocol = stream.next("The protocol number").value
+    if type(magic) is not int or magic != MAGIC:
+        raise CheckpointError("It is no torch file: its magic number is another one.")
+    findings = []
+    if type(protocol) is not int or protocol != _PROTOCOL:
+        message = f"The format's version is {describe(protocol)} instead of {_PROTOCOL}."
+        findings.append(Finding("warning", message))
+    system = describe_machine(stream.next("The description of the machine").value)
+    length = stream.position if stream.position <= _LONGEST_PREAMBLE else 0
+    return Preamble(source.read(0, length), system, tuple(findings), stream.globals)
 
 
 def describe_machine(node: object) -> dict[str, str]:

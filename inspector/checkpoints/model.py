@@ -360,16 +360,19 @@ class Checkpoint:
             object.__setattr__(self, "files", (self.path,))
 
     def find(self, name: str) -> TensorEntry | None:
-        """The entry, or the component of an entry, of this name."""
-        for entry in self.entries:
-            if entry.name == name:
-                return entry
-            for component in entry.components:
-                if component.name == name:
-                    return component
-        return None
+        """The entry, or the component of an entry or of its components, of this name."""
+        return _named(self.entries, name)
 
     def close(self) -> None:
         """Give back the files. Entries keep their description; reading them raises."""
         for source in self.sources:
             source.close()
+
+
+def _named(entries: Sequence[TensorEntry], name: str) -> TensorEntry | None:
+    for entry in entries:
+        if entry.name == name:
+            return entry
+        if entry.components and (found := _named(entry.components, name)) is not None:
+            return found
+    return None

@@ -8,7 +8,7 @@ from typing import Final
 from inspector.checkpoints.assembled import AssembledBytes, Piece
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.formats.torch_zip import find_root
-from inspector.checkpoints.legacy_archive import LegacyArchive
+from inspector.checkpoints.legacy_archive import LegacyArchive, Preamble
 from inspector.checkpoints.model import ByteSource, Finding
 from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode
 from inspector.checkpoints.rebuild import Nested
@@ -40,6 +40,7 @@ class NestedArchives:
         self._budget: Final = Budget(size)
         self._check: Final = check
         self._globals: Final[dict[tuple[str, str], GlobalNode]] = {}
+        self._preamble: Preamble | None = None
         self.findings: Final[list[Finding]] = []
 
     @property
@@ -76,7 +77,8 @@ class NestedArchives:
         return Nested(main.value, archive.rebuilder("data"))
 
     def _legacy(self, source: ByteSource) -> Nested:
-        archive = LegacyArchive(source, self._check)
+        archive = LegacyArchive(source, self._check, self._preamble)
+        self._preamble = archive.preamble
         self._note(archive.globals, archive.findings)
         return Nested(archive.main.value, archive.rebuilder())
 

@@ -21,6 +21,9 @@ from inspector.checkpoints.model import Checkpoint, Finding
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.sources import LocalFile
 
+#: Seconds of work between two pauses, at least.
+_PAUSE = 0.002
+
 
 def open_checkpoint(
     path: str | os.PathLike[str], *, check: Callable[[], None] | None = None
@@ -109,7 +112,14 @@ def _with_name_judged(checkpoint: Checkpoint, known: Format) -> Checkpoint:
 
 
 def _yielding(check: Callable[[], None] | None) -> Callable[[], None]:
+    last = 0.0
+
     def yield_and_check() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if now - last < _PAUSE:
+            return  # each pause may take as long as other programs like
+        last = now
         # A thread that waits for the interpreter, such as the window's, goes first.
         time.sleep(0)
         if check is not None:

@@ -263,10 +263,14 @@ def _global(m: Machine) -> None:
     m.stack.append(m.named(module, name, offset))
 
 
+class ComputedNameError(Exception):
+    """An import by a name that is no text, but the result of a call."""
+
+
 def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if type(name) is not str or type(module) is not str:
-        raise IndexError
+        raise ComputedNameError
     m.stack.append(m.named(module, name, m.base + m.pos - 1))
 
 

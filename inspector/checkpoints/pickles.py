@@ -17,8 +17,8 @@ from typing import NoReturn
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode
-from inspector.checkpoints.pickle_opcodes import MISSING, RARE, Hooks, Machine
+from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, OpaqueNode
+from inspector.checkpoints.pickle_opcodes import MISSING, RARE, ComputedNameError, Hooks, Machine
 from inspector.checkpoints.pickle_salvage import salvage
 
 _u16 = struct.Struct("<H").unpack_from
@@ -32,6 +32,14 @@ _f64 = struct.Struct(">d").unpack_from
 _END = struct.Struct("<BB3xIHIHI")
 _END_OPCODES = (0x68, 0x7274, 0x7252)
 _END_SAVED = 8
+
+
+#: How the opcodes' functions say that a pickle makes no sense.
+_DAMAGE = (IndexError, KeyError, EOFError, ValueError, struct.error)
+
+
+#: The value of a pickle of which only the imports are known.
+_LOST = OpaqueNode("could not be read")
 
 
 class Pickle:
@@ -51,12 +59,16 @@ class Pickle:
         The bytes that were interpreted, without those that were jumped over.
     protocol
         What it says of itself; 0 where it says nothing, as protocols 0 and 1 do.
+    unused
+        How many values it makes that are no part of its own. Python drops them too, after it has
+        run what makes them.
     """
 
-    __slots__ = ("end", "globals", "opcodes", "protocol", "size", "value")
+    __slots__ = ("end", "globals", "opcodes", "protocol", "size", "unused", "value")
 
     def __init__(self, machine: Machine, opcodes: int, size: int, protocol: int) -> None:
-        self.value = machine.stack[0]
+        self.value = machine.stack[-1]
+        self.unused = len(machine.stack) - 1 + sum(map(len, machine.outer))
         self.globals = tuple(machine.globals.values())
         self.end = machine.position
         self.opcodes = opcodes
@@ -67,6 +79,17 @@ class Pickle:
     def protocol_text(self) -> str:
         """The protocol for people."""
         return str(self.protocol) if self.protocol else "0 or 1"
+
+    @property
+    def oddity(self) -> str:
+        """What no pickler leaves behind, as a sentence; mostly empty."""
+        if not self.unused:
+            return ""
+        values = "a value" if self.unused == 1 else f"{self.unused:,} values"
+        return (
+            f"The pickle makes {values} beside its own, which no pickler does: this is how "
+            "calls are put in front of a harmless checkpoint. Nothing was run."
+        )
 
 
 class PickleEndsError(CheckpointError):
@@ -111,7 +134,11 @@ class PickleStream:
     """
 
     def __init__(
-        self, source: ByteSource, start: int = 0, *, check: Callable[[], None] | None = None
+        self,
+        source: bytes | ByteSource,
+        start: int = 0,
+        *,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._machine = Machine(source, start, Hooks())
         self._check = check
@@ -138,12 +165,15 @@ class PickleStream:
                 self._globals.setdefault(key, node)
 
     def salvage(self) -> Pickle | None:
-        """What there was of the pickle that `next` just refused; None if there was nothing."""
-        found = salvage(self._machine.outer, self._machine.stack)
-        if found is None:
-            return None
+        """What there was of the pickle that `next` just refused.
+
+        None if there was nothing at all, not even an import.
+        """
         machine = self._machine
-        machine.outer, machine.stack = [], [found]
+        found = salvage(machine.outer, machine.stack)
+        if found is None and not machine.globals:
+            return None
+        machine.outer, machine.stack = [], [_LOST if found is None else found]
         size = machine.before + machine.pos
         return Pickle(machine, size, size, 0)
 
@@ -196,9 +226,9 @@ def _run(machine: Machine, name: str, check: Callable[[], None] | None) -> Pickl
             if check is not None:
                 check()
             machine.advance()
-    except (IndexError, KeyError, EOFError, ValueError, struct.error) as error:
+    except (*_DAMAGE, ComputedNameError) as error:
         _fail(machine, name, error)
-    if machine.outer or len(machine.stack) != 1:
+    if not machine.stack:
         _fail(machine, name, IndexError())
     size = machine.before + machine.pos - before
     return Pickle(machine, opcodes + last + 1 + machine.saved, size, protocol)
@@ -209,6 +239,8 @@ def _fail(machine: Machine, name: str, error: Exception) -> NoReturn:
     if machine.pos >= len(machine.data) or isinstance(error, EOFError | struct.error):
         what = "ends too early"
         kind = PickleEndsError
+    elif isinstance(error, ComputedNameError):
+        what = "computes the name of what it asks to import, which no pickler does"
     elif isinstance(error, IndexError):
         what = "is damaged: it uses a value that is not there"
     elif isinstance(error, KeyError):
@@ -320,6 +352,9 @@ def _interpret_round(machine: Machine) -> int:
             elif op == 0x47:  # BINFLOAT
                 stack.append(_f64(data, pos)[0])
                 pos += 8
+            elif op == 0x71 and data[pos] == len(memo):  # BINPUT
+                memo.append(stack[-1])
+                pos += 1
             elif op == 0x4E:  # NONE
                 stack.append(None)
             elif op == 0x2E:  # STOP

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource, Finding, Storage
 from inspector.checkpoints.naming import display_text
-from inspector.checkpoints.pickles import Pickle, interpret
+from inspector.checkpoints.pickles import Pickle, PickleStream
 from inspector.checkpoints.rebuild import Path, Rebuilder
 from inspector.checkpoints.walk import Walk
 from inspector.checkpoints.zip_directory import MemberSource, ZipDirectory, ZipMember
@@ -149,7 +149,7 @@ class TorchArchive:
             try:
                 raw = self.source(member).read(0, min(member.size, _MAX_NOTE))
             except CheckpointError as error:
-                self.findings.append(Finding("warning", error.message, member.name))
+                self._warn(error.message, member.name)
                 continue
             text = display_text(raw.decode("utf-8", "replace").strip())
             found[name.rpartition("/")[2].removeprefix(".")] = text
@@ -158,7 +158,7 @@ class TorchArchive:
             self._byteorder = "big"
         elif order != "little":
             message = f"The byte order {order} is not known; little-endian is assumed."
-            self.findings.append(Finding("warning", message, "byteorder"))
+            self._warn(message, "byteorder")
         return found
 
     def content(self, name: str) -> bytes:
@@ -176,20 +176,35 @@ class TorchArchive:
         return data
 
     def pickle(self, name: str) -> Pickle:
-        """Interpret a member.
+        """Interpret a member, as far as it makes sense.
 
         Raises
         ------
         CheckpointError
-            If it can not be read, or is damaged.
+            If it can not be read, or is damaged before it holds anything.
         """
         data = self.content(name)
         self.protocol = data[1] if data[:1] == b"\x80" and len(data) > 1 else 0
-        pickle = interpret(data, name=display_text(name), check=self._check)
+        shown = display_text(name)
+        stream = PickleStream(data, check=self._check)
+        try:
+            pickle = stream.next(shown)
+        except CheckpointError as error:
+            left = stream.salvage()
+            if left is None:
+                raise
+            self._warn(f"{error.message} What comes before is listed.", f"{shown}, {error.where}")
+            return left
         if pickle.end < len(data):
-            message = f"{len(data) - pickle.end:,} bytes follow its end and were not looked at."
-            self.findings.append(Finding("warning", message, display_text(name)))
+            self._warn(
+                f"{len(data) - pickle.end:,} bytes follow its end and were not looked at.", shown
+            )
+        if pickle.oddity:
+            self._warn(pickle.oddity, shown)
         return pickle
+
+    def _warn(self, message: str, where: str = "") -> None:
+        self.findings.append(Finding("warning", message, where))
 
     def rebuilder(self, folder: str) -> Rebuilder:
         """What makes tensors of the storages in a folder of the archive."""
@@ -219,17 +234,13 @@ class TorchArchive:
         names = directory.duplicates
         if names:
             shown = ", ".join(display_text(name, 100) for name in names[:_MAX_NAMES])
-            self.findings.append(
-                Finding(
-                    "warning",
-                    f"{len(names):,} members are there twice: {shown}. The last one is "
-                    "shown; other programs may take the first.",
-                )
+            self._warn(
+                f"{len(names):,} members are there twice: {shown}. The last one is "
+                "shown; other programs may take the first."
             )
         for count, where in ((directory.before, "come before"), (directory.behind, "follow")):
             if count:
-                message = f"{count:,} bytes {where} the zip archive and were not looked at."
-                self.findings.append(Finding("warning", message))
+                self._warn(f"{count:,} bytes {where} the zip archive and were not looked at.")
 
 
 def parse_json(archive: TorchArchive, name: str) -> dict[str, object]:

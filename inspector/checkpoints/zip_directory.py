@@ -210,7 +210,8 @@ def first_name(head: bytes) -> str:
 def _find_directory(source: ByteSource) -> tuple[int, int, int, int, int]:
     """Offset and bytes of the directory, the number of its entries, bytes before and behind.
 
-    Where something was put before the archive, all its offsets are smaller than the real ones.
+    Where something was put before the archive, all its offsets are smaller than the real ones. A
+    directory of an archive within another one, of which the end is lost, is not what is wanted.
     """
     size = source.size
     # The end record is the last thing but for a comment of at most 65,535 bytes.
@@ -244,13 +245,25 @@ def _find_directory(source: ByteSource) -> tuple[int, int, int, int, int]:
             or source.read(end - length, 4) != ENTRY_SIGNATURE
         ):
             shift = 0
-        behind = len(tail) - (at + _END.size + comment)
+        if shift and _is_inside_another(source, shift):
+            continue
+        behind = len(tail) - (at + _END.size + comment) + end - (offset + shift + length)
         return offset + shift, length, count, shift, behind
     raise CheckpointError(
         f"The file is cut short after {size:,} bytes: it begins as a zip archive, but the "
         "directory, which comes last, is missing.",
         advice="The download or the copy did not finish. " + _AGAIN,
     )
+
+
+def _is_inside_another(source: ByteSource, start: int) -> bool:
+    """Whether the archive at ``start`` is a member of one that the source begins with.
+
+    Of two archives one behind the other, the first has its own end right before the second.
+    """
+    if start < _END.size or source.read(0, 4) != LOCAL_SIGNATURE:
+        return False
+    return source.read(start - _END.size, 4) != END_SIGNATURE
 
 
 def _zip64_end(source: ByteSource, offset: int) -> tuple[int, int, int]:

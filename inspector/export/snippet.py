@@ -17,6 +17,7 @@ from inspector.checkpoints.ggml import BLOCK_SIZES
 from inspector.checkpoints.model import Checkpoint, PathPart, TensorEntry
 from inspector.checkpoints.places import place_in_file
 from inspector.export.snippet_steps import Wanted, array_steps, stored_steps, tensor_steps
+from inspector.values.bits import HALVES
 from inspector.values.dtypes import DTYPES
 from inspector.values.forms import Form
 from inspector.values.ggml import WITHOUT_REFERENCE
@@ -249,6 +250,8 @@ def _by_h5py(wanted: Wanted, before: list[str], file: str, *modules: str) -> _Co
     found = array_steps(wanted)
     if found is None or not _has_numpy_dtype(wanted):
         return None
+    if wanted.entry.dtype in HALVES and _by_bytes(wanted) is not None:
+        return None  # h5py knows but one of the ways in which complex numbers are written
     name = "/".join(str(part) for part in wanted.entry.path)
     lines = [
         *_start(wanted),

@@ -22,6 +22,9 @@ Part = Literal["whole", "shown", "selected"]
 
 _KEYS: Final = "(Ctrl+Shift+C)"
 
+#: Characters of a line in the tooltip.
+_WIDEST: Final = 100
+
 
 class PythonButton(QToolButton):
     """A button whose tooltip is the code for the whole tensor, or why there is none."""
@@ -59,8 +62,9 @@ class PythonButton(QToolButton):
 
     def _offer(self, code: str) -> None:
         self.setEnabled(True)
+        shown = "\n".join(_shortened(line) for line in code.strip().split("\n"))
         self.setToolTip(
-            f"<p>Copy Python that makes this array {_KEYS}:</p><pre>{escape(code.strip())}</pre>"
+            f"<p>Copy Python that makes this array {_KEYS}:</p><pre>{escape(shown)}</pre>"
         )
 
     def _withhold(self, error: InspectorError) -> None:
@@ -85,6 +89,10 @@ class PythonButton(QToolButton):
         QGuiApplication.clipboard().setText(code)
         lines = len(code.strip().split("\n"))
         self.message.emit(f"Copied {lines} lines of Python")
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"
 
 
 def _code(

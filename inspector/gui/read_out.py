@@ -49,14 +49,9 @@ def _bits(entry: TensorEntry, form: Form, element: tuple[int, ...]) -> tuple[Bit
     if (entry.is_conj or entry.is_neg) and form != "raw":
         return ()
     raw = tensor_source(entry, "raw")
-    pairs = len(raw.shape) > len(entry.shape)
-    if not pairs or form == "raw":
-        wanted = element
-    else:
-        wanted = (*element, _HALF[form]) if form in _HALF else element
-    axes: tuple[range | int, ...] = wanted
+    axes: tuple[range | int, ...] = (*element, _HALF[form]) if form in _HALF else element
     if len(axes) < len(raw.shape):
-        axes = (*axes, range(2))
+        axes = (*axes, range(2))  # both parts of a complex number
     patterns = raw.read(Region(axes)).reshape(-1).tolist()
     width = raw.dtype.raw.itemsize * 8
     if len(patterns) == 2:

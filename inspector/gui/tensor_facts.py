@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import islice
 
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.tree_text import bytes_text, counted, listed
 from inspector.values.conversion import Step
 
+#: Tensors in the same storage that are named.
+_NAMED = 8
 
-def facts(entry: TensorEntry, sharers: Iterable[str] = ()) -> str:
+
+def facts(entry: TensorEntry, sharers: Sequence[str] = ()) -> str:
     """What there is to say of a tensor besides its name, in one line.
 
     Parameters
     ----------
     sharers
-        The names of the tensors in its storage, if it is not alone there.
+        The names of the tensors in its storage, its own among them; empty if it is alone there.
     """
     if not entry.is_described:
         return "not described in the file"
@@ -35,7 +39,7 @@ def facts(entry: TensorEntry, sharers: Iterable[str] = ()) -> str:
     return "  ·  ".join(parts)
 
 
-def storage_text(entry: TensorEntry, sharers: Iterable[str] = ()) -> str:
+def storage_text(entry: TensorEntry, sharers: Sequence[str] = ()) -> str:
     """How a tensor lies in a storage that holds more than it; empty if it has one of its own."""
     if entry.storage is None or not entry.itemsize:
         return ""
@@ -43,8 +47,11 @@ def storage_text(entry: TensorEntry, sharers: Iterable[str] = ()) -> str:
     pairs = zip(entry.shape, entry.stride, strict=False)
     used = math.prod(size for size, stride in pairs if stride or not size) * entry.itemsize
     whole = entry.storage.nbytes
-    others = [name for name in sharers if name != entry.name]
-    shared = f"shared with {counted(len(others), 'other')}: {listed(others)}" if others else ""
+    others = max(0, len(sharers) - 1)
+    # A storage may be cut into a hundred thousand tensors; only the first are looked at.
+    names = list(islice((name for name in sharers if name != entry.name), _NAMED))
+    more = f" and {others - _NAMED:,} more" if others > _NAMED else ""
+    shared = f"shared with {counted(others, 'other')}: {listed(names)}{more}" if others else ""
     if used >= whole:
         return f"its storage is {shared}" if others else ""
     view = f"a view of {bytes_text(used)} of a {bytes_text(whole)} storage"

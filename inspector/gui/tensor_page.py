@@ -99,6 +99,8 @@ class TensorPage(QWidget):
         self._choice: Choice | None = None
         self._source: TensorSource | None = None
         self._form: Form = "values"
+        #: What was asked for, and is shown as soon as its source is there.
+        self._asked: Form = "values"
         #: What the user chose last: shown of every tensor that has it.
         self._wanted: Form = "values"
         position.setParent(self)
@@ -239,8 +241,7 @@ class TensorPage(QWidget):
         self._facts.setText(facts(entry, choice.sharers))
         self.conversion.clear()
         self._stack.setCurrentWidget(self._views)
-        self._form = self._wanted if self._wanted in forms_of(entry) else "values"
-        self._ask(entry)
+        self._ask(entry, self._wanted if self._wanted in forms_of(entry) else "values")
 
     def show_form(self, form: Form) -> None:
         """Show the tensor, and those after it that have this form, in this form."""
@@ -248,22 +249,20 @@ class TensorPage(QWidget):
         if entry is None or form not in forms_of(entry):
             return
         self._wanted = form
-        if form != self._form:
-            self._form = form
-            self._ask(entry)
+        if form != self._asked:
+            self._ask(entry, form)
 
-    def _ask(self, entry: TensorEntry) -> None:
+    def _ask(self, entry: TensorEntry, form: Form) -> None:
         """Have the source of the form made; what is shown stays until it is there."""
+        self._asked = form
         forms = forms_of(entry)
-        self.form_box.set_forms(forms, self._form)
-        self.forms_changed.emit(forms, self._form)
+        self.form_box.set_forms(forms, form)
+        self.forms_changed.emit(forms, form)
         self._export.setEnabled(False)
         self.python.clear()
         self._runner.submit(
             "tensor",
-            Request(
-                work=partial(_prepare, entry, self._form), done=self._take, failed=self._refuse
-            ),
+            Request(work=partial(_prepare, entry, form), done=self._take, failed=self._refuse),
         )
 
     def _set_source(self, source: TensorSource | None) -> None:
@@ -274,6 +273,7 @@ class TensorPage(QWidget):
 
     def _take(self, prepared: _Prepared) -> None:
         source, before = prepared.source, self._source
+        self._form = self._asked
         self.conversion.show_steps(prepared.summary, prepared.steps)
         self._stack.setCurrentWidget(self._views if source.shape else self.scalar)
         self._export.setEnabled(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from inspector.checkpoints import sources
+from inspector.checkpoints.changes import change_of, mark_file
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.sources import InflatedMember, LocalFile, MemoryBytes
 
@@ -84,6 +86,32 @@ def test_a_deleted_file_is_still_the_one_that_was_opened(tmp_path: Path) -> None
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "new").replace(path)
     assert file.read(0, 3) == b"old"
+    file.close()
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EACCES, errno.ENODEV]
+)
+@pytest.mark.parametrize("call", ["fstat", "preadv"])
+def test_a_disk_that_goes_away_is_an_error_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, call: str
+) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"0123456789")
+    file = LocalFile(path)
+    mark = mark_file(path)
+    assert mark is not None
+
+    def gone(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, call, gone)
+    with pytest.raises(CheckpointError, match=f"can not be read any more: {os.strerror(code)}"):
+        file.read(0, 4)
+    monkeypatch.setattr(Path, "stat", gone)
+    assert change_of(path, mark) == f"can not be reached any more: {os.strerror(code)}"
+    monkeypatch.undo()
+    assert file.read(0, 4) == b"0123"
     file.close()
 
 

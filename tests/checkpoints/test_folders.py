@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import math
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import distributed_writer
+import gguf
+import numpy as np
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
@@ -403,6 +409,33 @@ def test_chunks_that_are_shared_a_million_times(tmp_path: Path) -> None:
     assert "more chunks than the file" in open_checkpoint(folder).entries[-1].problem
 
 
+def test_what_several_processes_save_together(tmp_path: Path) -> None:
+    """By torch's own writers in processes of their own, sharded by DTensor."""
+    script = Path(distributed_writer.__file__)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, script, str(rank), "2", tmp_path / "store", tmp_path / "saved"]
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    whole = distributed_writer.whole_state()
+    theirs = {name: torch.empty_like(tensor) for name, tensor in whole.items()}
+    with warnings.catch_warnings(action="ignore"):
+        dcp.load(theirs, checkpoint_id=tmp_path / "saved/torch", no_dist=True)
+    for folder in ("torch", "hugging-face"):
+        checkpoint = open_checkpoint(tmp_path / "saved" / folder)
+        for name, tensor in whole.items():
+            assert bits(checkpoint, name) == torch_bits(tensor) == torch_bits(theirs[name])
+    own = open_checkpoint(tmp_path / "saved/torch")
+    assert {"only0", "only1"} < {entry.name for entry in own.entries}
+    assert bits(own, "only1") == torch_bits(torch.ones(2))
+    assert [(value.name, value.text) for value in own.values] == [("epoch", "7")]
+    # Both in one folder: each goes by the name of its own.
+    names = {entry.name for entry in open_checkpoint(tmp_path / "saved").entries}
+    assert {"torch: rows", "hugging-face: rows"} <= names
+
+
 @pytest.mark.parametrize("distributed", [False, True])
 def test_the_hugging_face_writer(tmp_path: Path, distributed: bool) -> None:
     state = {"a": torch.randn(4, 3), "b": torch.randn(2).half()}
@@ -515,6 +548,69 @@ def test_a_model_with_its_optimizer_beside_it(tmp_path: Path) -> None:
     torch.save({"lr": 0.5, "m": torch.ones(1)}, tmp_path / "optimizer.pt")
     checkpoint = open_checkpoint(tmp_path)
     assert {entry.name for entry in checkpoint.entries} == {*state, "optimizer.pt: m"}
+
+
+def test_lightning(tmp_path: Path) -> None:
+    """A run's folder, as the Trainer's logger and its ModelCheckpoint leave it."""
+    run = tmp_path / "lightning_logs/version_0"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "hparams.yaml").write_text("lr: 0.1\n")
+    (run / "metrics.csv").write_text("epoch,loss\n0,1.5\n")
+    state = torch.nn.Linear(3, 2).state_dict()
+    for epoch in (0, 1):
+        torch.save(
+            {
+                "epoch": epoch,
+                "global_step": 10 * epoch,
+                "pytorch-lightning_version": "2.5",
+                "state_dict": state,
+                "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(2, 3)}}}],
+                "hyper_parameters": argparse.Namespace(lr=0.1),
+            },
+            run / f"checkpoints/epoch={epoch}-step={10 * epoch}.ckpt",
+        )
+    checkpoint = open_checkpoint(tmp_path)
+    assert checkpoint.format == "Lightning folder with 2 checkpoints"
+    first = "lightning_logs/version_0/checkpoints/epoch=0-step=0.ckpt: "
+    assert bits(checkpoint, f"{first}state_dict.weight") == torch_bits(state["weight"])
+    names = {entry.name for entry in checkpoint.entries}
+    assert f"{first}optimizer_states[0].state[0].exp_avg" in names
+    assert f"{first}hyper_parameters.lr" in {value.name for value in checkpoint.values}
+
+
+@pytest.mark.parametrize("opened", ["", "model-00002-of-00003.gguf"])
+def test_gguf_in_splits(tmp_path: Path, opened: str) -> None:
+    """As gguf's own writer splits them, like llama.cpp's gguf-split."""
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama", split_max_tensors=2)
+    arrays = {f"blk.{i}.w": np.arange(64, dtype=np.float32).reshape(2, 32) * i for i in range(5)}
+    for name, array in arrays.items():
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert len(list(tmp_path.iterdir())) == 3
+    checkpoint = open_checkpoint(tmp_path / opened)
+    assert [entry.name for entry in checkpoint.entries] == list(arrays)
+    for name, array in arrays.items():
+        assert bits(checkpoint, name) == array.tobytes()
+
+
+def test_hundreds_of_shards_keep_few_files_open(tmp_path: Path) -> None:
+    count = 300
+    for i in range(count):
+        save_file(
+            {f"w{i}": torch.full((2,), float(i))},
+            tmp_path / f"model-{i + 1:05d}-of-{count:05d}.safetensors",
+        )
+    before = descriptors()
+    checkpoint = open_checkpoint(tmp_path)
+    assert len(checkpoint.entries) == count
+    for i in (0, 299, 5, 150, 0):
+        assert bits(checkpoint, f"w{i}") == torch_bits(torch.full((2,), float(i)))
+    assert descriptors() < before + 64
+    checkpoint.close()
+    assert descriptors() == before
 
 
 def test_deepspeed(tmp_path: Path) -> None:

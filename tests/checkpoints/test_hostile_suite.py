@@ -29,6 +29,10 @@ from hostile_calls import (
     touch,
 )
 
+from inspector.checkpoints import open_checkpoint
+from inspector.values.reading import StoredTensor
+from inspector.values.regions import Region
+
 #: Functions that run, load, fetch or write something, as "module name".
 GADGETS = [
     *("os system", "posix system", "nt system", "os popen", "os execv", "posix posix_spawn"),
@@ -222,9 +226,42 @@ BROKEN = {
 @pytest.mark.parametrize("damage", BROKEN)
 def test_broken_pickles_that_run_before_they_fail(tmp_path: Path, damage: str) -> None:
     data = P4 + call("os", "system", touch(tmp_path / "ran")) + b"0" + BROKEN[damage]
-    assert_named(made.archive(tmp_path / "a.pt", data))
     (tmp_path / "a.pkl").write_bytes(data)
-    assert_named(tmp_path / "a.pkl")
+    for path in (made.archive(tmp_path / "a.pt", data), tmp_path / "a.pkl"):
+        assert dangers(path) == ["This file asks to run `os.system`; nothing was run."]
+
+
+def test_a_call_in_front_of_a_harmless_checkpoint(tmp_path: Path) -> None:
+    """Python drops what is below the result on the stack; it has run it by then."""
+    plain = tmp_path / "plain.pt"
+    torch.save({"weight": torch.arange(3.0)}, plain)
+    with zipfile.ZipFile(plain) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    harmless = members["plain/data.pkl"]
+    members["plain/data.pkl"] = P2 + call("os", "system", touch(tmp_path / "ran")) + harmless[2:]
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert dangers(tmp_path / "a.pt") == ["This file asks to run `os.system`; nothing was run."]
+    checkpoint = open_checkpoint(tmp_path / "a.pt")
+    assert [entry.name for entry in checkpoint.entries] == ["weight"]
+    assert any("a value beside its own" in found.message for found in checkpoint.findings)
+
+
+def test_what_comes_before_the_damage_is_listed(tmp_path: Path) -> None:
+    torch.save({f"weight{i}": torch.full((2,), float(i)) for i in range(9)}, tmp_path / "plain.pt")
+    data = bytearray((tmp_path / "plain.pt").read_bytes())
+    place = data.index(b"weight6") - 5
+    data[place] = 0xFF  # an instruction that does not exist
+    (tmp_path / "a.pt").write_bytes(data)
+    checkpoint = open_checkpoint(tmp_path / "a.pt")
+    assert [entry.name for entry in checkpoint.entries] == [f"weight{i}" for i in range(6)]
+    for i, entry in enumerate(checkpoint.entries):
+        values = StoredTensor(entry).read(Region.whole((2,)))
+        assert values.tolist() == [i, i]
+    (found,) = checkpoint.findings
+    assert "What comes before is listed." in found.message
+    assert "data.pkl, byte" in found.where
 
 
 def test_names_that_are_computed(tmp_path: Path) -> None:
@@ -233,7 +270,23 @@ def test_names_that_are_computed(tmp_path: Path) -> None:
     join = stack_global("builtins", "getattr") + b"(" + made.text("") + made.text("join") + b"tR"
     name = join + getter + made.text("os") + b"\x85R\x85R"
     data = P4 + name + made.text("system") + b"\x93" + made.text("x") + b"\x85R."
-    assert checked(made.archive(tmp_path / "a.pt", data)) is None
+    checkpoint = checked(made.archive(tmp_path / "a.pt", data))
+    assert checkpoint is not None
+    assert {found.name for found in checkpoint.imports} == {
+        "builtins.getattr",
+        "operator.itemgetter",
+    }
+    assert any("computes the name" in found.message for found in checkpoint.findings)
+
+
+def test_a_package_as_a_value_is_surprising(tmp_path: Path) -> None:
+    """Its attributes can be set, and what it imports can be reached."""
+    data = P4 + stack_global("torch", "_utils") + b"}" + made.text("os") + made.text("x") + b"sb."
+    checkpoint = checked(made.archive(tmp_path / "a.pt", data))
+    assert checkpoint is not None
+    assert [(found.name, found.judgement) for found in checkpoint.imports] == [
+        ("torch._utils", "warning")
+    ]
 
 
 def test_extension_codes_are_not_looked_up(tmp_path: Path) -> None:

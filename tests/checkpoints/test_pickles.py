@@ -206,8 +206,6 @@ def test_items_for_anything_stay_reachable(target: bytes) -> None:
         b"\x80\x06N.",
         b"N",
         b".",
-        b"NN.",
-        b"(N.",
         b"0.",
         b"1.",
         b"t.",
@@ -243,6 +241,15 @@ def test_damage_is_one_error_with_its_place(data: bytes) -> None:
         interpret(data, name="data.pkl")
     assert caught.value.message.startswith("data.pkl ")
     assert caught.value.where.startswith("byte ")
+
+
+@pytest.mark.parametrize(
+    ("data", "unused"), [(b"NK\1.", 1), (b"(K\1.", 0), (b"K\2K\3(NK\1.", 3), (b"K\1.", 0)]
+)
+def test_the_value_is_the_last_one_made_as_for_python(data: bytes, unused: int) -> None:
+    found = interpret(data)
+    assert found.value == pickle.loads(data) == 1
+    assert found.unused == unused
 
 
 def test_a_hole_in_the_memo_is_no_value() -> None:

@@ -444,3 +444,19 @@ def test_damage_is_an_error_in_words(
             if entry.numel < 1000:
                 source.read(Region.whole(source.shape))
         checkpoint.close()
+
+
+def test_each_tensor_has_the_beginning_of_its_own_archive(tmp_path: Path) -> None:
+    """The archives of one file mostly begin alike; one that does not is read by its own."""
+    data = pickle.dumps([torch.full((2,), float(i)) for i in range(4)])
+    version = pickle.dumps(1001, protocol=2)
+    assert data.count(version) == 4
+    at = data.index(version, data.index(version) + 1)
+    path = tmp_path / "a.pkl"
+    path.write_bytes(data[:at] + pickle.dumps(1002, protocol=2) + data[at + len(version) :])
+    checkpoint = open_checkpoint(path)
+    for i, entry in enumerate(checkpoint.entries):
+        assert tensor_source(entry).read(Region.whole((2,))).tolist() == [i, i]
+    assert [found.message for found in checkpoint.findings] == [
+        "The format's version is 1002 instead of 1001."
+    ]

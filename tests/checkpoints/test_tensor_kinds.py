@@ -149,6 +149,22 @@ def test_channels_as_lists_as_before_torch_1_4(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scheme", "quantizer"),
+    [
+        (b"(ctorch\nper_tensor_symmetric\nG\x3f\xe0\0\0\0\0\0\0K\0t", Quantizer(0.5, 0)),
+        (
+            b"(ctorch\nper_channel_symmetric\n](G\x3f\xe0\0\0\0\0\0\0e](K\0eK\0t",
+            Quantizer(axis=0),
+        ),
+    ],
+)
+def test_symmetric_schemes(tmp_path: Path, scheme: bytes, quantizer: Quantizer) -> None:
+    path = made.archive(tmp_path / "a.pt", qtensor(scheme), s0=bytes(2))
+    (entry,) = open_checkpoint(path).entries
+    assert (entry.problem, entry.quantizer) == ("", quantizer)
+
+
+@pytest.mark.parametrize(
     "scheme",
     [
         b"(ctorch\nper_tensor_affine\n" + made.text("0.1") + b"K\x03t",

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from inspector.checkpoints import Checkpoint, CheckpointError, InspectorError, open_checkpoint
+from inspector.checkpoints.model import Quantizer
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
@@ -334,6 +335,15 @@ def test_torchscript_of_model_json(tmp_path: Path) -> None:
             "device": "cpu",
         },
         {"dims": ["9"], "strides": ["1"], "dataType": "INT64", "data": {"key": "tensors/1"}},
+        {
+            "dims": ["4"],
+            "strides": ["1"],
+            "dataType": "UINT8",
+            "data": {"key": "tensors/1"},
+            "isQuantized": True,
+            "scale": 0.1,
+            "zeroPoint": "3",
+        },
     ]
     model = {
         "protoVersion": "3",
@@ -356,6 +366,9 @@ def test_torchscript_of_model_json(tmp_path: Path) -> None:
     short = checkpoint.find("constants[1]")
     assert short is not None
     assert "72" in short.problem
+    quantized = checkpoint.find("constants[2]")
+    assert quantized is not None
+    assert (quantized.dtype, quantized.quantizer) == ("quint8", Quantizer(0.1, 3))
 
 
 def test_only_our_errors_escape(tmp_path: Path) -> None:
@@ -368,3 +381,39 @@ def test_only_our_errors_escape(tmp_path: Path) -> None:
             open_checkpoint(path).close()
         except InspectorError:
             continue
+
+
+def test_a_cut_file_is_not_taken_for_an_archive_within_it(tmp_path: Path) -> None:
+    """A checkpoint may hold another one's bytes as a tensor; the cut comes right behind them."""
+    inner = io.BytesIO()
+    torch.save({"inner": torch.ones(3)}, inner)
+    held = torch.frombuffer(bytearray(inner.getvalue()), dtype=torch.uint8)
+    path = tmp_path / "outer.pt"
+    torch.save({"first": torch.arange(4.0), "held": held, "last": torch.ones(1000)}, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(inner.getvalue()) + held.numel() + 30])
+    checkpoint = open_checkpoint(path)
+    entries = {entry.name: entry for entry in checkpoint.entries}
+    assert list(entries) == ["first", "held", "last"]
+    assert StoredTensor(entries["first"]).read(Region.whole((4,))).tolist() == [0, 1, 2, 3]
+    assert StoredTensor(entries["held"]).read(Region.whole(held.shape)).tobytes() == (
+        inner.getvalue()
+    )
+    assert entries["last"].problem
+    assert any("cut short" in found.message for found in checkpoint.findings)
+
+
+def test_two_archives_one_behind_the_other(tmp_path: Path) -> None:
+    """The last one, as for Python's zipfile, or what torch takes; the rest is always said."""
+    for name, count in (("a", 2), ("b", 2), ("c", 500)):
+        torch.save({name: torch.ones(count)}, tmp_path / name)
+    path = tmp_path / "both.pt"
+    for last, found in (("b", "a"), ("c", "c")):
+        path.write_bytes((tmp_path / "a").read_bytes() + (tmp_path / last).read_bytes())
+        if last == "b":
+            # The second one's end gives a place at which the first one has its directory.
+            assert list(torch.load(path, weights_only=True)) == [found]
+        checkpoint = open_checkpoint(path)
+        assert [entry.name for entry in checkpoint.entries] == [found]
+        word = "follow" if last == "b" else "come before"
+        assert any(f"{word} the zip archive" in found.message for found in checkpoint.findings)

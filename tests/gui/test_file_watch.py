@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from inspector.checkpoints import changes
 from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import Theme
 
@@ -97,6 +99,32 @@ def test_every_change_is_said_above_the_page(
         window.watch.look()
     assert f"last.pt {words}" in window.change_bar.text
     assert "What is shown was read before." in window.change_bar.text
+
+
+def test_a_disk_that_goes_away(
+    qtbot: QtBot, window: MainWindow, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network disk: the strip says so, reading is an error above the views, F5 tells too;
+    and when the disk is back, all is as before."""
+    opened(qtbot, window, path)
+
+    def gone(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "preadv", gone)
+        patch.setattr(changes, "_mark", gone)
+        with qtbot.waitSignal(window.watch.noticed, timeout=10_000):
+            window.watch.look()
+        assert "last.pt can not be reached any more: Input/output error" in window.change_bar.text
+        assert window.tree.select(window.files[-1].number, "a")
+        assert window.page is not None
+        qtbot.waitUntil(lambda: "can not be read any more" in window.page.notice, timeout=10_000)
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    qtbot.waitUntil(
+        lambda: window.page is not None and window.page.grid.text_at(0, 0) == "1", timeout=20_000
+    )
+    assert window.change_bar.text == ""
 
 
 def test_reload_keeps_the_tensor_by_name(qtbot: QtBot, window: MainWindow, path: Path) -> None:

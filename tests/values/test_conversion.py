@@ -17,6 +17,7 @@ def test_a_plain_tensor_shares_its_memory_and_is_read_only() -> None:
     assert np.shares_memory(found.array, tensor.numpy())
     assert not found.array.flags.writeable
     assert found.steps == ()
+    assert found.exact
     assert found.summary == "memory shared with the tensor"
 
 
@@ -77,6 +78,7 @@ def test_a_quantized_tensor_is_dequantized() -> None:
     found = convert(tensor)
     np.testing.assert_array_equal(found.array, tensor.dequantize().numpy())
     assert "quint8 dequantized" in found.summary
+    assert not found.exact
 
 
 def test_a_subclass_is_seen_as_a_plain_tensor() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import ml_dtypes
 import numpy as np
@@ -14,7 +15,7 @@ from made_entries import dense, same
 
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
-from inspector.checkpoints.model import Storage, TensorEntry
+from inspector.checkpoints.model import Kind, Storage, TensorEntry
 from inspector.values.forms import Form, forms_of
 from inspector.values.regions import Region, parse_region
 from inspector.values.tensors import tensor_source
@@ -146,6 +147,62 @@ def test_every_form_of_every_dtype(tmp_path: Path, name: str) -> None:
         same(whole(entry, "real"), expected.real)
         same(whole(entry, "imaginary"), expected.imag)
         assert [step.exact for step in tensor_source(entry, "phase").steps][-1] is False
+
+
+class Wrapper(torch.Tensor):
+    """Without numbers of its own."""
+
+    @staticmethod
+    def __new__(cls, inner: torch.Tensor) -> Wrapper:
+        made: Wrapper = torch.Tensor._make_wrapper_subclass(cls, (8,))  # type: ignore[attr-defined]
+        return made
+
+    def __init__(self, inner: torch.Tensor) -> None:
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, *args: object, **kwargs: object) -> object:
+        raise NotImplementedError
+
+
+def kinds() -> list[tuple[Kind, torch.Tensor, tuple[Form, ...]]]:
+    """A tensor of each kind, or several, and the forms that it has."""
+    eye, cells = torch.eye(4), ("values", "pattern")
+    pieces = [torch.ones(2, 3), torch.ones(4, 3)]
+    stored = ("values", "integers", "raw")
+    parts: tuple[Form, ...] = ("values", "real", "imaginary", "magnitude", "phase", "raw")
+    return [
+        ("dense", eye, ("values", "raw")),
+        ("dense", torch.nn.Parameter(eye), ("values", "raw")),
+        ("sparse_coo", eye.to_sparse(), cells),
+        ("sparse_csr", eye.to_sparse_csr(), cells),
+        ("sparse_csc", eye.to_sparse_csc(), cells),
+        ("sparse_bsr", eye.to_sparse_bsr((2, 2)), cells),
+        ("sparse_bsc", eye.to_sparse_bsc((2, 2)), cells),
+        ("quantized", torch.quantize_per_tensor(eye, 0.1, 3, torch.qint8), stored),
+        ("quantized", torch.quantize_per_tensor(eye, 0.1, 3, torch.quint2x4), stored),
+        ("nested", torch.nested.nested_tensor(pieces), ()),
+        ("nested", torch.nested.nested_tensor(pieces, layout=torch.jagged), ()),
+        ("meta", torch.empty(3, device="meta"), ()),
+        ("subclass", Wrapper(torch.ones(2).cfloat()), parts),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*(quantize|nested|Sparse).*:UserWarning")
+def test_forms_of_every_kind(tmp_path: Path) -> None:
+    made = kinds()
+    assert {kind for kind, _, _ in made} == set(get_args(Kind))
+    for kind, tensor, forms in made:
+        entry = one(tmp_path, tensor)
+        assert (entry.kind, forms_of(entry)) == (kind, forms)
+        for form in get_args(Form):
+            if form in forms:
+                source = tensor_source(entry, form)
+                assert source.read(Region.whole(source.shape)).shape == source.shape
+                assert source.entry is entry
+            else:
+                with pytest.raises(TensorError):
+                    tensor_source(entry, form)
 
 
 def test_two_float4_numbers_of_each_byte(tmp_path: Path) -> None:

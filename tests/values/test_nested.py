@@ -207,8 +207,12 @@ def test_a_wrapper_of_one_tensor_is_seen_as_that(tmp_path: Path) -> None:
 
 def test_a_wrapper_of_a_sparse_tensor_has_its_forms(tmp_path: Path) -> None:
     inner = torch.eye(3).to_sparse()
-    (entry,) = saved(tmp_path, Wrapper(inner)).entries
+    checkpoint = saved(tmp_path, Wrapper(inner))
+    (entry,) = checkpoint.entries
     assert forms_of(entry) == ("values", "pattern")
+    part = checkpoint.find("t.part0.indices")
+    assert part is not None
+    assert part.shape == (2, 3)
     assert np.array_equal(tensor_source(entry).read(Region.whole((3, 3))), np.eye(3))
 
 

@@ -93,11 +93,18 @@ def open_group_of(path: Path, reader: Reader) -> Checkpoint | None:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file, or a group of files, that is a checkpoint in a folder."""
+    """A file, or a group of files, that is a checkpoint in a folder.
+
+    Attributes
+    ----------
+    is_main
+        A group in the folder that was asked for, not in one below it.
+    """
 
     label: str
     open: Callable[[Reader], Checkpoint]
     is_group: bool
+    is_main: bool
 
 
 def open_folder(path: Path, reader: Reader) -> Checkpoint:
@@ -149,12 +156,13 @@ def open_folder(path: Path, reader: Reader) -> Checkpoint:
 def _members(directory: Directory, reader: Reader, joined: Joined) -> list[_Member]:
     """The checkpoints in one folder. Says in ``joined`` what only looks like one."""
     members = []
+    here = not directory.label
     claimed: set[str] = set()
     for layout in LAYOUTS:
         for group in layout.find(directory):
             claimed.update(group.names)
             label = (directory.label + group.title).rstrip("/")
-            members.append(_Member(label, _group_opener(layout, directory, group), True))
+            members.append(_Member(label, _group_opener(layout, directory, group), True, here))
     for name in directory.files:
         if name in claimed:
             continue
@@ -162,9 +170,12 @@ def _members(directory: Directory, reader: Reader, joined: Joined) -> list[_Memb
         problem = _sniff(directory.path / name)
         label = directory.label + name
         if problem is None:
-            members.append(_Member(label, _file_opener(directory.path / name), False))
+            members.append(_Member(label, _file_opener(directory.path / name), False, False))
         elif problem and name.lower().endswith(_SUFFIXES):
             joined.note(Finding("warning", problem, display_text(label)))
+    if not here and len(members) == 1 and members[0].is_group:
+        # A group that has a folder to itself is known by that, rather than by one of its files.
+        members[0] = replace(members[0], label=directory.label.rstrip("/"))
     return members
 
 
@@ -203,8 +214,7 @@ def _main(members: list[_Member]) -> _Member | None:
     """The checkpoint that the folder is, whose names stay as they are."""
     if len(members) == 1:
         return members[0]
-    first = members[0]
-    return first if first.is_group and "/" not in first.label else None
+    return members[0] if members[0].is_main else None
 
 
 def _kind(members: list[_Member], formats: list[str]) -> str:

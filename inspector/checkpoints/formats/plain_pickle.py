@@ -83,6 +83,8 @@ class _Pickles:
             except CheckpointError as error:
                 self._failed(stream, error, start, rest)
                 return
+        for oddity in {pickle.oddity for pickle in self.found} - {""}:
+            self._warn(oddity)
         if stream.rest:
             self._warn(f"{stream.rest:,} bytes with more pickles were not looked at.")
 

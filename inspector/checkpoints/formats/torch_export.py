@@ -84,7 +84,7 @@ def sniff(head: bytes, source: ByteSource) -> bool:
         return False
     root, _, first = name.partition("/")
     try:
-        members = _own_directory(source).members
+        members = ZipDirectory(source).members
     except CheckpointError:
         # A download that stopped has no directory; what torch writes first is known.
         return first.startswith(_FIRST)
@@ -101,7 +101,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     """
     lost: Recovery | None = None
     try:
-        directory = _own_directory(file)
+        directory = ZipDirectory(file)
     except CheckpointError as error:
         lost = recover(file, check, error)
         directory = lost.directory
@@ -136,24 +136,6 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
         findings=[*reader.findings, *archive.findings, *reader.walk.findings()],
         sources=(file,),
     )
-
-
-def _own_directory(source: ByteSource) -> ZipDirectory:
-    """The directory of an archive that begins with the source.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, such as where a download stopped behind an archive in the archive.
-    """
-    directory = ZipDirectory(source)
-    if directory.before:
-        raise CheckpointError(
-            f"The file is cut short after {source.size:,} bytes: the only directory in it is that "
-            "of an archive within.",
-            advice="Get it again from where it came from.",
-        )
-    return directory
 
 
 class _Reader:

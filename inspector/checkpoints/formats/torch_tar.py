@@ -64,6 +64,8 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     walk = Walk(check)
     walk.run(main.value, Rebuilder(reader.find), nodes=main.opcodes, size=main.size)
     findings = walk.judge([*main.globals, *reader.globals.values()], "the pickle")
+    if main.oddity:
+        findings.append(Finding("warning", main.oddity, "pickle"))
     return Checkpoint(
         path=file.path,
         format="torch tar",
