@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,15 +25,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.checkpoints.errors import InspectorError, TensorError
+from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.export.formats import FORMATS, ExportFormat, format_named, refusal
 from inspector.export.names import file_name
-from inspector.export.parts import Plan, part_of
-from inspector.export.run import Place, look_at, plan_export
+from inspector.export.parts import Plan
+from inspector.export.run import Place
+from inspector.gui.export_preparing import Prepared, find_out
 from inspector.gui.export_scopes import Scope
 from inspector.gui.form_menu import form_label
-from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tasks import Request, TaskRunner
 from inspector.gui.tree_text import bytes_text
 from inspector.values.forms import Form
 
@@ -45,25 +45,6 @@ _TYPING: Final = 150
 
 #: New names, and notes on values, that are told before they are only counted.
 _TOLD: Final = 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """An export that can be started.
-
-    Attributes
-    ----------
-    protected
-        Files that must not be overwritten.
-    left_out
-        The names of those of several tensors that have no values, or not in this form.
-    """
-
-    plan: Plan
-    target: Path
-    place: Place
-    protected: Collection[Path]
-    left_out: Sequence[str] = ()
 
 
 class ExportDialog(QDialog):
@@ -106,6 +87,7 @@ class ExportDialog(QDialog):
         self._folder = folder
         self._prepared: Prepared | None = None
         self._may_replace: Path | None = None
+        self._is_awaited = False  # Export was pressed before it was known what it would be
         self._suggested = ""
         self.setWindowTitle("Export")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -295,17 +277,18 @@ class ExportDialog(QDialog):
     # What would be written ----------------------------------------------------------------------
 
     def _forget(self) -> None:
-        # What is being found out for another target must not come when this one is meant.
+        """What was known, or is being found out, is not what is wanted any more."""
         self._runner.supersede(_LANE)
         self._prepared = None
-        self._go.setEnabled(False)
+        self._is_awaited = False
+        self._go.setEnabled(True)
         self._go.setText("Export")
 
     def _prepare(self) -> None:
         """Find out in a worker what would be written."""
         self._forget()
         self._typing.stop()
-        work = partial(_find_out, self.scope, self.format, self.form, self.target, self._protected)
+        work = partial(find_out, self.scope, self.format, self.form, self.target, self._protected)
         self._runner.submit(_LANE, Request(work=work, done=self._take, failed=self._refuse))
 
     def _take(self, prepared: Prepared) -> None:
@@ -313,7 +296,9 @@ class ExportDialog(QDialog):
         self._say(prepared.plan, prepared.place, prepared.left_out)
         name = display_text(prepared.target.name)
         self._tell_problem(f"{name} exists already." if prepared.place.exists else "")
-        self._go.setEnabled(True)
+        if self._is_awaited:
+            self._is_awaited = False
+            self.accept()
 
     def _say(self, plan: Plan, place: Place, left_out: Sequence[str]) -> None:
         size = bytes_text(plan.most)
@@ -340,6 +325,8 @@ class ExportDialog(QDialog):
     def _refuse(self, error: InspectorError) -> None:
         self._facts.clear()
         self._notes.clear()
+        self._is_awaited = False
+        self._go.setEnabled(False)
         self._tell_problem(f"{error.message} {error.advice}".strip())
 
     def _tell_problem(self, text: str) -> None:
@@ -351,9 +338,12 @@ class ExportDialog(QDialog):
         self.resize(self.width(), max(self.height(), layout.heightForWidth(self.width())))
 
     def accept(self) -> None:
-        """Start the export, if it is known what it will be; ask once before replacing a file."""
+        """Start the export, once it is known what it will be; ask before replacing a file."""
         prepared = self._prepared
         if prepared is None:
+            if self._typing.isActive():
+                self._prepare()
+            self._is_awaited = True
             return
         if prepared.place.exists and self._may_replace != prepared.target:
             self._may_replace = prepared.target
@@ -378,25 +368,3 @@ def _some(names: Sequence[str]) -> str:
 
 def _format_label(known: ExportFormat) -> str:
     return f"{known.label} ({known.suffix})" if known.suffix else known.label
-
-
-def _find_out(
-    scope: Scope,
-    wanted: ExportFormat,
-    form: Form,
-    target: Path,
-    protected: Collection[Path],
-    task: Task,
-) -> Prepared:
-    """In a worker: the scope may hold very many tensors, and a disk may be slow to answer."""
-    parts, left_out = [], []
-    for entry in scope.entries():
-        task.check()
-        try:
-            parts.append(part_of(entry, form, scope.region, scope.shape))
-        except TensorError:
-            if not scope.is_several:
-                raise
-            left_out.append(entry.name)
-    plan = plan_export(wanted, parts)
-    return Prepared(plan, target, look_at(plan, target, protected), protected, left_out)

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QWidget
 
 from inspector.checkpoints.naming import display_text
 from inspector.export.run import ExportResult, export_plan
-from inspector.gui.export_dialog import ExportDialog, Prepared
+from inspector.gui.export_dialog import ExportDialog
+from inspector.gui.export_preparing import Prepared
 from inspector.gui.export_scopes import Scope
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text

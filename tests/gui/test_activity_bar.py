@@ -15,7 +15,7 @@ from inspector.export.formats import format_named
 from inspector.export.parts import part_of
 from inspector.export.run import look_at, plan_export
 from inspector.gui.activity_bar import ActivityBar
-from inspector.gui.export_dialog import Prepared
+from inspector.gui.export_preparing import Prepared
 from inspector.gui.exporting import Exporter
 from inspector.gui.tasks import Request, Task, TaskRunner
 

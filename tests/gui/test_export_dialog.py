@@ -168,6 +168,29 @@ def test_a_tensor_is_exported_by_keys_alone(hands: Hands, checkpoint: Path) -> N
     assert hands.window.findChild(ExportDialog) is None
 
 
+def test_enter_right_after_the_last_key_means_what_was_typed(
+    hands: Hands, checkpoint: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    (tmp_path / "mine.npy").write_bytes(b"mine")
+    hands.open(checkpoint, "layer.half")
+    for name, asked in (("typed.npy", False), ("mine.npy", True)):
+        qtbot.keyClick(hands.window, Key.Key_E, CONTROL)
+        dialog = hands.window.findChild(ExportDialog)
+        assert dialog is not None
+        (line,) = dialog.findChildren(QLineEdit)
+        line.selectAll()
+        qtbot.keyClicks(line, str(tmp_path / name))
+        qtbot.keyClick(line, Key.Key_Return)
+        hands.rest()
+        if asked:
+            assert "Replace it?" in dialog.words
+            dialog.reject()
+        hands.activate()
+    assert np.load(tmp_path / "typed.npy").shape == (5, 6)
+    assert (tmp_path / "mine.npy").read_bytes() == b"mine"
+    assert list(checkpoint.parent.iterdir()) == [checkpoint]
+
+
 def test_escape_writes_nothing(hands: Hands, checkpoint: Path, qtbot: QtBot) -> None:
     hands.open(checkpoint, "layer.half")
     dialog = hands.dialog()
