@@ -630,7 +630,7 @@ def test_what_was_found_out_for_another_name_comes_too_late(
     dialog = hands.dialog()
     dialog._typing.setInterval(60_000)  # what was typed is looked at when the test says so
     begun, goes_on, ended = threading.Event(), threading.Event(), threading.Event()
-    plain = export_dialog._find_out
+    plain = export_dialog.find_out
 
     def slow(*arguments: Any) -> Any:
         begun.set()
@@ -641,7 +641,7 @@ def test_what_was_found_out_for_another_name_comes_too_late(
             ended.set()
 
     with monkeypatch.context() as patch:
-        patch.setattr(export_dialog, "_find_out", slow)
+        patch.setattr(export_dialog, "find_out", slow)
         dialog._prepare()
         qtbot.waitUntil(begun.is_set)
     dialog.set_target(tmp_path / "new.npy")
