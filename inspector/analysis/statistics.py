@@ -14,6 +14,8 @@ from inspector.analysis.distinct import Distinct, Occurrences, distinct_of
 from inspector.analysis.moments import Moments, root
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
 from inspector.values.arrays import Array, ArraySource
+from inspector.values.dtypes import DType
+from inspector.values.floats import FLOATS
 from inspector.values.regions import Region
 
 Number = int | float
@@ -48,6 +50,9 @@ class Statistics:
         The sum of the magnitudes of the finite values, the root of the sum of their squares, and
         the largest magnitude; 0 if there are none, inf if it is beyond float64. The last is an
         int for integers and booleans.
+    subnormals
+        How many are subnormal: not zero, but smaller than the stored type's smallest normal
+        number. 0 for integers; None for complex numbers.
     distinct
         The finite values and how often each occurs, smallest first; None where they are more than
         `MOST` (16), or complex.
@@ -62,6 +67,7 @@ class Statistics:
     pos_inf: int
     neg_inf: int
     zeros: int
+    subnormals: int | None
     minimum: Number | None
     maximum: Number | None
     minimum_at: tuple[int, ...] | None
@@ -113,7 +119,12 @@ def summarise(
         return summarise_patterns(counts, region)
     kind = source.dtype.values.kind
     most = BLOCK if block is None else block
-    scan: _Scan = _SCANS[kind](min(most, max(region.numel, 1)))
+    size = min(most, max(region.numel, 1))
+    scan: _Scan
+    if kind == "f":
+        scan = _FloatScan(size, _smallest_normal(source.dtype))
+    else:
+        scan = _SCANS[kind](size)
     with np.errstate(all="ignore"):
         for offset, values in flat_blocks(
             source, region, most=most, check=check, progress=progress
@@ -130,6 +141,8 @@ def summarise_patterns(patterns: PatternCounts, region: Region) -> Statistics:
     neg_inf = int(counts[values == -np.inf].sum())
     zeros = int(counts[values == 0].sum())
     values, counts = patterns.finite()
+    tiny = np.abs(values) < _smallest_normal(patterns.dtype)
+    subnormals = int(counts[tiny & (values != 0)].sum())
     finite = int(counts.sum())
     mean = std = low = high = None
     number = float if patterns.dtype.category == "float" else int
@@ -147,6 +160,7 @@ def summarise_patterns(patterns: PatternCounts, region: Region) -> Statistics:
         pos_inf=pos_inf,
         neg_inf=neg_inf,
         zeros=zeros,
+        subnormals=subnormals,
         minimum=low,
         maximum=high,
         minimum_at=_place(region, patterns.minimum_at),
@@ -166,6 +180,12 @@ def _largest(low: Number | None, high: Number | None) -> Number:
     return 0 if low is None or high is None else max(abs(low), abs(high))
 
 
+def _smallest_normal(dtype: DType) -> float:
+    """That of the stored type; 0 if it has no subnormal numbers."""
+    layout = FLOATS.get(dtype.name) or FLOATS.get(dtype.values.name)
+    return layout.smallest_normal if layout is not None else 0.0
+
+
 def _place(region: Region, offset: int | None) -> tuple[int, ...] | None:
     return None if offset is None else index_of(region, offset)
 
@@ -175,6 +195,7 @@ class _Scan:
 
     def __init__(self, most: int) -> None:
         self.nan = self.infinite = self.pos_inf = self.neg_inf = self.zeros = 0
+        self.subnormals = 0
         self.low: Number | None = None
         self.high: Number | None = None
         self.low_at: int | None = None
@@ -207,6 +228,10 @@ class _Scan:
         """The mean of what is finite."""
         return self.moments[0].mean
 
+    def subnormal_count(self) -> int | None:
+        """How many are subnormal."""
+        return self.subnormals
+
     def occurrences(self) -> Occurrences | None:
         """The distinct values of what is finite, where they are few."""
         return self.distinct.result
@@ -228,6 +253,7 @@ class _Scan:
             pos_inf=self.pos_inf,
             neg_inf=self.neg_inf,
             zeros=self.zeros,
+            subnormals=self.subnormal_count(),
             minimum=self.low,
             maximum=self.high,
             minimum_at=_place(region, self.low_at),
@@ -243,6 +269,11 @@ class _Scan:
 
 
 class _FloatScan(_Scan):
+    def __init__(self, most: int, smallest_normal: float) -> None:
+        super().__init__(most)
+        self._smallest_normal = smallest_normal
+        self._is_small = np.empty(most, dtype=np.bool_)
+
     def add(self, offset: int, block: Array) -> None:
         low, high = float(block.min()), float(block.max())
         kept: NDArray[np.intp] | None = None
@@ -252,11 +283,20 @@ class _FloatScan(_Scan):
             if not block.size:
                 return
             low, high = float(block.min()), float(block.max())
-        if low <= 0.0 <= high:
-            self.note_zeros(block)
+        if low < self._smallest_normal and high > -self._smallest_normal:
+            self._note_small(block)
         self.note_extremes(block, low, high, offset, kept)
         self.moments[0].add_floats(block, low, high)
         self.distinct.add(block)
+
+    def _note_small(self, block: Array) -> None:
+        """Count zeros and subnormals."""
+        before, limit = self.zeros, block.dtype.type(self._smallest_normal)
+        self.note_zeros(block)
+        above = np.greater(block, -limit, out=self._is_zero[: block.size])
+        small = np.less(block, limit, out=self._is_small[: block.size])
+        np.logical_and(above, small, out=small)
+        self.subnormals += int(np.count_nonzero(small)) - (self.zeros - before)
 
     def _drop(self, block: Array) -> NDArray[np.intp]:
         """Count what is not finite, and say where the rest is."""
@@ -308,6 +348,9 @@ class _ComplexScan(_Scan):
             part = np.ascontiguousarray(part)
             moments.add_floats(part, float(part.min()), float(part.max()))
 
+    def subnormal_count(self) -> None:
+        return None
+
     def occurrences(self) -> None:
         return None
 
@@ -319,7 +362,6 @@ class _ComplexScan(_Scan):
 
 
 _SCANS: Final[dict[str, Any]] = {
-    "f": _FloatScan,
     "i": _IntegerScan,
     "u": _IntegerScan,
     "c": _ComplexScan,

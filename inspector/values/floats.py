@@ -91,6 +91,11 @@ class FloatLayout:
             return float(value) if value else sign * 0.0
         return float("nan") if kind == "nan" else sign * float("inf")
 
+    @property
+    def smallest_normal(self) -> float:
+        """Finite values that are smaller than it, zero aside, are subnormal; 0 if none are."""
+        return 0.0 if self.specials == "e8m0" else 2.0 ** (1 - self.bias)
+
     def steps(self, pattern: int) -> tuple[Fraction | None, Fraction | None]:
         """How far the next larger and the next smaller number are; both positive.
 

@@ -20,6 +20,7 @@ from inspector.analysis.statistics import Statistics, summarise
 from inspector.checkpoints.errors import Cancelled
 from inspector.values.arrays import Array, ArraySource, InMemoryArray
 from inspector.values.dtypes import DTYPES
+from inspector.values.floats import FLOATS
 from inspector.values.regions import Region, parse_region
 
 #: The bound that `summarise` states.
@@ -424,6 +425,28 @@ def test_memory_is_bounded(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 24 * 2**20 < raw.itemsize * (1 << 24)
+
+
+@pytest.mark.parametrize("name", [*FLOATS, "int32", "bool", "complex64"])
+@pytest.mark.parametrize("block", [None, 50])
+def test_subnormals_are_those_of_the_stored_type(name: str, block: int | None) -> None:
+    dtype = DTYPES[name]
+    size = dtype.raw.itemsize
+    raw = random_raw(name, (4096,), seed=2)
+    if name in FLOATS and size > 2:
+        # A quarter with exponent 0, as good as none of the random ones have.
+        bits = raw.view(f"u{size}")
+        bits[::4] &= np.array((1 << FLOATS[name].mantissa) - 1, bits.dtype)
+        bits[1::4] |= np.array(1 << (8 * size - 1), bits.dtype)
+    found = of(RawArray(raw, name), block)
+    if name == "complex64":
+        assert found.subnormals is None
+        return
+    layout = FLOATS.get(name)
+    patterns = raw.view(f"u{size}").tolist()
+    expected = sum(layout.classify(p) == "subnormal" for p in patterns) if layout else 0
+    assert found.subnormals == expected
+    assert bool(expected) == (layout is not None and name != "float8_e8m0fnu")
 
 
 DISTINCT = [np.float32, np.float64, np.float16, np.int8, np.int32, np.int64, np.uint64, np.bool_]
