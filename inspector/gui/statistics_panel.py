@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontDatabase, QFontMetrics, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -24,6 +27,7 @@ from inspector.analysis.histogram import Histogram
 from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
+from inspector.checkpoints.model import TensorEntry
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
@@ -51,6 +55,7 @@ _MORE: Final[tuple[tuple[str, str, str], ...]] = (
             for share in SHARES
         )
     ),
+    ("subnormals", "Subnormal", "How many elements are not zero, but below the normal numbers"),
     ("l1_norm", "L1 norm", "The sum of the magnitudes of the finite values"),
     ("l2_norm", "L2 norm", "The root of the sum of squares of the finite values"),
     ("max_norm", "Max norm", "The largest magnitude of the finite values"),
@@ -66,8 +71,26 @@ _SWATCHES: Final[dict[str, Rgb]] = {
 }
 
 
+#: Of what the figures are.
+Part = Literal["whole", "shown", "selected"]
+_PARTS: Final[tuple[tuple[Part, str], ...]] = (
+    ("whole", "Whole tensor"),
+    ("shown", "What is shown"),
+    ("selected", "Selected values"),
+)
+
+#: Results that are kept, in case that a tensor is looked at again.
+_KEPT: Final = 200
+
+#: Milliseconds from a change of the selection to the counting.
+_PAUSE: Final = 250
+
+
 class StatisticsPanel(QWidget):
-    """Figures and histogram of the whole tensor at the position, counted in the background."""
+    """Figures and histogram of the tensor at the position, or a part of it.
+
+    They are counted in the background, and kept for tensors in files.
+    """
 
     failed = Signal(object)
 
@@ -76,6 +99,9 @@ class StatisticsPanel(QWidget):
         self._position = position
         self._runner = runner
         self._found: Analysis | None = None
+        self._kept: OrderedDict[object, Analysis] = OrderedDict()
+        #: The rows and columns that are selected in the values.
+        self.selection: Callable[[], tuple[range, range]] | None = None
         self.setAccessibleName("Statistics")
         self._state = QLabel()
         self._figures: dict[str, QLabel] = {}
@@ -85,8 +111,8 @@ class StatisticsPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(4)
         title = QHBoxLayout()
-        heading = QLabel("<b>Statistics</b>")
-        title.addWidget(heading)
+        title.addWidget(QLabel("<b>Statistics</b>"))
+        title.addWidget(self._build_parts())
         title.addStretch(1)
         title.addWidget(self._state)
         layout.addLayout(title)
@@ -95,7 +121,21 @@ class StatisticsPanel(QWidget):
         layout.addLayout(self._build_foot())
         position.tensor_changed.connect(self._restart)
         position.form_changed.connect(self._restart)
+        position.plane_changed.connect(self._moved)
+        position.cell_changed.connect(self._moved)
         self._take_palette()
+
+    def _build_parts(self) -> QComboBox:
+        self.part_box = QComboBox()
+        self.part_box.addItems([label for _, label in _PARTS])
+        self.part_box.setAccessibleName("Statistics of")
+        self.part_box.setToolTip("Of which numbers the figures are")
+        self.part_box.setFrame(False)
+        self.part_box.activated.connect(lambda _: self._restart())
+        # A selection grows step by step while keys are held.
+        self._later = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._later.timeout.connect(self._restart)
+        return self.part_box
 
     def _build_figures(self) -> QGridLayout:
         grid = QGridLayout()
@@ -190,17 +230,24 @@ class StatisticsPanel(QWidget):
         self._show_row("pos_inf", True)
         self._show_row("neg_inf", True)
         self._draw()
+        self._later.stop()
+        self._runner.supersede("statistics")
         source = self._position.source
         if source is None:
-            self._runner.supersede("statistics")
+            return
+        region = self._region(source)
+        place = _key(source, region)
+        if place in self._kept:
+            self._kept.move_to_end(place)
+            self._take(None, self._kept[place])
             return
         self._state.setText("counting")
         self._runner.submit(
             "statistics",
             Request(
-                work=partial(_analyse, source),
+                work=partial(_analyse, source, region),
                 partial=self._show,
-                done=self._take,
+                done=partial(self._take, place),
                 failed=self._fail,
                 progress=lambda share: self._state.setText(f"counting, {share:.0%}"),
                 cancelled=lambda: self._stop("cancelled"),
@@ -219,7 +266,30 @@ class StatisticsPanel(QWidget):
         self._stop("failed")
         self.failed.emit(error)
 
-    def _take(self, found: Analysis) -> None:
+    @property
+    def part(self) -> Part:
+        """Of what the figures are."""
+        return _PARTS[self.part_box.currentIndex()][0]
+
+    def _region(self, source: ArraySource) -> Region:
+        plane = self._position.plane
+        if self.part == "whole":
+            return Region.whole(source.shape)
+        if self.part == "selected" and self.selection is not None:
+            return plane.region(*self.selection())
+        return plane.region()
+
+    def _moved(self) -> None:
+        """Count anew, if it is another part that is meant now."""
+        if self.part != "whole" and self._position.source is not None:
+            self._state.setText("counting")
+            self._later.start()
+
+    def _take(self, place: object, found: Analysis) -> None:
+        if place is not None:
+            self._kept[place] = found
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
         self._show(found)
         self._state.setText("exact" if found.statistics.exact else "sample")
 
@@ -238,8 +308,9 @@ class StatisticsPanel(QWidget):
     def _show_statistics(self, found: Statistics) -> None:
         for key in ("minimum", "maximum", "mean", "std", "l1_norm", "l2_norm", "max_norm"):
             self._show_number(key, getattr(found, key))
-        for key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite"):
-            self._figures[key].setText(f"{getattr(found, key):,}")
+        for key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite", "subnormals"):
+            count = getattr(found, key)
+            self._figures[key].setText("–" if count is None else f"{count:,}")
         for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
             text = f'<a href="{key}">{list(place)}</a>' if place else ""
             self._places[key].setText(text)
@@ -335,10 +406,23 @@ def _figure_text(value: Number | complex) -> str:
     return f"{real}\n{text[len(real) :]}"
 
 
-def _analyse(source: ArraySource, task: Task) -> Analysis:
+def _key(source: ArraySource, region: Region) -> object:
+    """What a result is kept under; None for one that may be another the next time."""
+    entry = getattr(source, "entry", None)
+    if not isinstance(entry, TensorEntry) or _is_live(entry):
+        return None
+    return entry, source.dtype.name, source.dtype.note, source.shape, region
+
+
+def _is_live(entry: TensorEntry) -> bool:
+    parts = (entry, *entry.components)
+    return any(part.storage is not None and part.storage.origin for part in parts)
+
+
+def _analyse(source: ArraySource, region: Region, task: Task) -> Analysis:
     return analyse(
         source,
-        Region.whole(source.shape),
+        region,
         check=task.check,
         progress=task.progress,
         partial=task.partial,

@@ -111,6 +111,7 @@ class TensorPage(QWidget):
         self.heatmap = heatmap
         self.statistics = statistics
         self.grid = ValueGrid(position, runner)
+        self.statistics.selection = lambda: self.grid.selection
         self._build_header()
         self._build_views()
         for view in (self.heatmap, self.statistics, self.grid):

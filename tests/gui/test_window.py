@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
+from inspector.gui import statistics_panel
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.theme import NAN, Theme, palette
@@ -125,6 +126,57 @@ def test_further_figures_on_demand(qtbot: QtBot, window: MainWindow, checkpoint:
     assert panel.figure("l1_norm") == f"{np.abs(expected).sum():.6g}"
     assert panel.figure("max_norm") == f"{np.abs(expected).max():.6g}"
     assert panel.figure("distinct") == "> 16"
+
+
+def test_figures_of_what_is_shown_and_of_what_is_selected(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "model.conv")
+    expected = torch.load(checkpoint, weights_only=False)["model"]["conv"]
+    panel = page.statistics
+
+    def counted(part: torch.Tensor) -> None:
+        def is_counted() -> bool:
+            found = panel.statistics
+            wanted = (part.numel(), part.max().item())
+            return found is not None and (found.count, found.maximum) == wanted
+
+        qtbot.waitUntil(is_counted, timeout=20_000)
+        found = panel.statistics
+        assert found is not None
+        assert found.maximum_at is not None
+        assert expected[found.maximum_at].item() == found.maximum
+
+    counted(expected)
+    panel.part_box.setFocus()
+    qtbot.keyClick(panel.part_box, Qt.Key.Key_Down)
+    assert panel.part == "shown"
+    counted(expected[0, 0])
+    page.position.show_plane(page.position.plane.with_index(0, 2))
+    counted(expected[2, 0])
+    qtbot.keyClick(panel.part_box, Qt.Key.Key_Down)
+    page.grid.setFocus()
+    page.position.move_to(1, 2)
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Right):
+        qtbot.keyClick(page.grid, key, Qt.KeyboardModifier.ShiftModifier)
+    counted(expected[2, 0, 1:3, 2:5])
+
+
+def test_figures_are_kept_while_the_file_stays_the_same(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = show(qtbot, window, checkpoint, "model.conv")
+    first = page.statistics.statistics
+    show(qtbot, window, checkpoint, "model.half")
+    with monkeypatch.context() as patch:
+        patch.setattr(statistics_panel, "analyse", lambda *_, **__: pytest.fail("counted again"))
+        show(qtbot, window, checkpoint, "model.conv")
+        assert page.statistics.statistics is first
+    window.reload(window.files[0])
+    idle(qtbot, window)
+    again = page.statistics.statistics
+    assert again is not first
+    assert again == first
 
 
 def test_a_late_result_never_shows_under_a_wrong_name(
@@ -448,9 +500,9 @@ def test_the_window_never_freezes_on_a_gigabyte(
     found = window.page.statistics.statistics
     assert found is not None
     assert found.zeros == 2**28
-    # The aim is 50 ms on a quiet machine (the benchmark measures it); a scan on the GUI thread
-    # would take a second.
-    assert gap < 0.4
+    # The aim is 50 ms on a quiet machine (the benchmark measures it); the scans on the GUI thread
+    # would take several seconds.
+    assert gap < 1
 
 
 def idle_for_long(qtbot: QtBot, window: MainWindow) -> None:
