@@ -27,6 +27,7 @@ _TINY, _HUGE = 2.0**-450, 2.0**480
 
 #: Sums of squares are taken over rows of this many elements, and the rows' sums pairwise.
 _ROW = 256
+_ONES = np.ones(_ROW)
 
 
 def _fixed(value: float | int, unit: int) -> int:
@@ -65,6 +66,13 @@ def _sum_of_squares(values: NDArray[np.float64]) -> float:
     whole = values[: rows * _ROW].reshape(rows, _ROW)
     rest = values[rows * _ROW :]
     return float(np.add.reduce(np.vecdot(whole, whole))) + float(np.vecdot(rest, rest))
+
+
+def _sum(values: NDArray[np.float64]) -> float:
+    """The sum of numbers that are not negative; by rows it is quicker, and as exact."""
+    rows = values.size // _ROW
+    whole = values[: rows * _ROW].reshape(rows, _ROW) @ _ONES
+    return float(np.add.reduce(whole)) + float(np.add.reduce(values[rows * _ROW :]))
 
 
 class Moments:
@@ -109,11 +117,18 @@ class Moments:
         self._magnitudes += _scaled(added, power)
         self._squares += _scaled(squares, 2 * power)
 
-    def add_floats(self, block: Array, low: float, high: float) -> None:
-        """Add finite float32 or float64 values, of which the smallest and largest are known."""
+    def add_floats(self, block: Array, low: float, high: float) -> NDArray[np.float64] | None:
+        """Add finite float32 or float64 values, of which the smallest and largest are known.
+
+        Returns
+        -------
+        ndarray or None
+            The magnitudes of the values, if they had to be computed. The next block takes their
+            memory.
+        """
         if low == high:
             self._add(block.size, low, 0.0, 0.0, 0, None)
-            return
+            return None
         largest = max(-low, high)
         power = 0 if _TINY <= largest <= _HUGE else math.frexp(largest)[1]
         values = block
@@ -128,14 +143,21 @@ class Moments:
             # It would cost digits of the deviation.
             centre += s1 / block.size
             s1, s2 = self._about(centre, values)
-        magnitudes = self._sum_of_magnitudes(values) if low < 0 < high else None
-        self._add(block.size, centre, s1, s2, power, magnitudes)
+        magnitudes = None
+        if low < 0 < high:
+            magnitudes = self._buffer[: values.size]
+            # About 0, the buffer has the values already.
+            held = centre == 0 and values.dtype != np.float64
+            np.abs(magnitudes if held else values, out=magnitudes)
+        size = None if magnitudes is None else _sum(magnitudes)
+        self._add(block.size, centre, s1, s2, power, size)
         if centre or power:
             mean = centre + s1 / block.size
             # About 0 nothing has to be subtracted, and most weights have a mean near it.
             total = mean * block.size
             far = _is_far(total, s2 + mean * total, block.size)
             self._centre = math.ldexp(mean, power) if far else 0.0
+        return None if power else magnitudes
 
     def _about(self, centre: float, values: Array) -> tuple[float, float]:
         """The sums of the deviations and of their squares."""
@@ -146,12 +168,6 @@ class Moments:
             if centre:
                 np.subtract(deviations, centre, out=deviations)
         return float(np.add.reduce(deviations)), _sum_of_squares(deviations)
-
-    def _sum_of_magnitudes(self, values: Array) -> float:
-        magnitudes = self._buffer[: values.size]
-        np.copyto(magnitudes, values)
-        np.abs(magnitudes, out=magnitudes)
-        return float(np.add.reduce(magnitudes))
 
     def add_magnitudes(self, magnitudes: NDArray[np.float64], high: float) -> None:
         """Add to the sum of the magnitudes alone; ``high`` is the largest."""

@@ -283,20 +283,31 @@ class _FloatScan(_Scan):
             if not block.size:
                 return
             low, high = float(block.min()), float(block.max())
-        if low < self._smallest_normal and high > -self._smallest_normal:
-            self._note_small(block)
         self.note_extremes(block, low, high, offset, kept)
-        self.moments[0].add_floats(block, low, high)
+        magnitudes = self.moments[0].add_floats(block, low, high)
+        if low < self._smallest_normal and high > -self._smallest_normal:
+            self._note_small(block, low, high, magnitudes)
         self.distinct.add(block)
 
-    def _note_small(self, block: Array) -> None:
-        """Count zeros and subnormals."""
-        before, limit = self.zeros, block.dtype.type(self._smallest_normal)
-        self.note_zeros(block)
-        above = np.greater(block, -limit, out=self._is_zero[: block.size])
-        small = np.less(block, limit, out=self._is_small[: block.size])
-        np.logical_and(above, small, out=small)
-        self.subnormals += int(np.count_nonzero(small)) - (self.zeros - before)
+    def _note_small(
+        self, block: Array, low: float, high: float, magnitudes: NDArray[np.float64] | None
+    ) -> None:
+        """Count zeros and subnormals; mostly there are none."""
+        limit = block.dtype.type(self._smallest_normal)
+        small = self._is_small[: block.size]
+        if magnitudes is not None:
+            np.less(magnitudes, self._smallest_normal, out=small)
+        elif low < 0 < high:
+            np.less(np.abs(block), limit, out=small)
+        elif low < 0:
+            np.greater(block, -limit, out=small)
+        else:
+            np.less(block, limit, out=small)
+        count = int(np.count_nonzero(small))
+        if count:
+            before = self.zeros
+            self.note_zeros(block)
+            self.subnormals += count - (self.zeros - before)
 
     def _drop(self, block: Array) -> NDArray[np.intp]:
         """Count what is not finite, and say where the rest is."""
