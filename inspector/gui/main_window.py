@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector import __version__
-from inspector.checkpoints import SUFFIXES, Checkpoint, open_checkpoint
+from inspector.checkpoints import SUFFIXES, Checkpoint, TensorEntry, open_checkpoint
 from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
@@ -61,6 +61,9 @@ TITLE: Final = "Tensor Inspector"
 
 #: A file with more entries is kept out of garbage collection.
 _MANY_ENTRIES: Final = 10_000
+#: Pieces that are listed of a nested tensor, and of all those in a file, at most.
+_PIECES: Final = 1000
+_MOST_PIECES: Final = 20_000
 
 
 class MainWindow(QMainWindow):
@@ -288,7 +291,13 @@ class MainWindow(QMainWindow):
     def _opened(self, file: OpenFile, found: _Opened) -> None:
         self._changes.pop(file.number, None)
         self._replace(
-            replace(file, checkpoint=found.checkpoint, first=found.first, marks=found.marks)
+            replace(
+                file,
+                checkpoint=found.checkpoint,
+                first=found.first,
+                marks=found.marks,
+                pieces=found.pieces,
+            )
         )
 
     def _replace(self, file: OpenFile) -> None:
@@ -648,6 +657,7 @@ class _Opened:
     checkpoint: Checkpoint
     first: str | None
     marks: Mapping[Path, FileMark]
+    pieces: Mapping[str, tuple[TensorEntry, ...]]
 
 
 def _open(path: Path, task: Task) -> _Opened:
@@ -664,13 +674,33 @@ def _open(path: Path, task: Task) -> _Opened:
         mark = mark_file(file) if file != path else None
         if mark is not None:
             marks[file] = mark
-    return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks)
+    pieces = _pieces(checkpoint, task)
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks, pieces)
 
 
 def _look(value: LiveObject, task: Task) -> _Opened:
     """List an object. Not kept out of garbage collection: the other objects are not ours."""
     checkpoint = value.look(task.check)
-    return _Opened(checkpoint, _first_worth_seeing(checkpoint), {})
+    pieces = _pieces(checkpoint, task)
+    return _Opened(checkpoint, _first_worth_seeing(checkpoint), {}, pieces)
+
+
+def _pieces(checkpoint: Checkpoint, task: Task) -> dict[str, tuple[TensorEntry, ...]]:
+    """The first pieces of each nested tensor. Its sizes are read, and NumPy is needed for that."""
+    found: dict[str, tuple[TensorEntry, ...]] = {}
+    left = _MOST_PIECES
+    for entry in checkpoint.entries:
+        if entry.kind == "nested" and not entry.problem and entry.shape and left > 0:
+            task.check()
+            from inspector.values.nested import pieces_of
+
+            try:
+                pieces = pieces_of(entry, range(min(entry.shape[0], _PIECES, left)))
+            except InspectorError:
+                continue  # choosing the tensor says why
+            found[entry.name] = pieces
+            left -= len(pieces)
+    return found
 
 
 def _import_views(_: Task) -> None:

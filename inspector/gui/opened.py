@@ -31,6 +31,8 @@ class OpenFile:
         The tensor to choose where the user chose none; None for the file itself.
     marks
         What the files that it consists of were like when they were read.
+    pieces
+        The pieces of its nested tensors, by the tensors' names.
     live
         The object that is looked at in place of a file; `path` then means nothing.
     """
@@ -41,6 +43,7 @@ class OpenFile:
     error: InspectorError | None = None
     first: str | None = None
     marks: Mapping[Path, FileMark] = field(default_factory=dict)
+    pieces: Mapping[str, tuple[TensorEntry, ...]] = field(default_factory=dict)
     live: LiveObject | None = None
 
     @property
@@ -74,6 +77,10 @@ class OpenFile:
             self.checkpoint.close()
         if self.live is not None:
             self.live.release()
+
+    def parts_of(self, entry: TensorEntry) -> tuple[TensorEntry, ...]:
+        """The tensors that a tensor is made of, and the pieces of a nested one."""
+        return (*entry.components, *self.pieces.get(entry.name, ()))
 
     @property
     def is_loading(self) -> bool:

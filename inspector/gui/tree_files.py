@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inspector.checkpoints.model import Checkpoint, TensorEntry
+from inspector.checkpoints.model import TensorEntry
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tree_nodes import FileTree, RowKey
 
@@ -44,7 +44,7 @@ class OpenTrees:
             node = tree.positions["tensor"].get(name)
             item = None if node is None else tree.items[node]
             return item if isinstance(item, TensorEntry) else None
-        return None if file.checkpoint is None else _named(file.checkpoint, name)
+        return _named(file, name)
 
     def key(self, file: OpenFile, name: str | None) -> RowKey | None:
         """The key of a file (without a name) or an entry; None if there is no such entry.
@@ -74,12 +74,12 @@ class OpenTrees:
         return tree.shared.get(id(entry.storage), ())
 
 
-def _named(checkpoint: Checkpoint, name: str) -> TensorEntry | None:
-    for entry in checkpoint.entries:
+def _named(file: OpenFile, name: str) -> TensorEntry | None:
+    for entry in file.checkpoint.entries if file.checkpoint is not None else ():
         if entry.name == name:
             return entry
         if entry.components and name.startswith(entry.name):
-            part = next((part for part in entry.components if part.name == name), None)
+            part = next((part for part in file.parts_of(entry) if part.name == name), None)
             if part is not None:
                 return part
     return None

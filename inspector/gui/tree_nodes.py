@@ -205,6 +205,7 @@ class _Grower:
     """Collects nodes in the order in which they turn up; children are chained to each other."""
 
     def __init__(self, file: OpenFile) -> None:
+        self._file = file
         self.steps: list[PathPart] = [OtherKey(file.name)]
         self.items: list[Item | None] = [None]
         self.names: list[str] = [""]
@@ -226,7 +227,7 @@ class _Grower:
     def _leaf(self, parent: int, step: PathPart, item: Item) -> None:
         node = self._node(parent, step, item, item.name)
         if isinstance(item, TensorEntry):
-            for part in item.components:
+            for part in self._file.parts_of(item):
                 label = part.name.removeprefix(item.name).removeprefix(".") or part.name
                 self._leaf(node, OtherKey(label), part)
 

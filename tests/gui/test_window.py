@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -532,3 +533,27 @@ def test_no_part_of_the_window_keeps_a_drop_to_itself(
     assert window.acceptDrops()
     keepers = [child for child in window.findChildren(QWidget) if child.acceptDrops()]
     assert keepers == []
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors:UserWarning")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_the_pieces_of_a_nested_tensor_open(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, layout: torch.layout
+) -> None:
+    pieces = [torch.randn(2, 3), torch.randn(4, 3), torch.randn(1, 3)]
+    path = tmp_path / "nested.pt"
+    torch.save({"n": torch.nested.nested_tensor(pieces, layout=layout)}, path)
+    for number, piece in enumerate(pieces):
+        page = show(qtbot, window, path, f"n[{number}]")
+        assert page.grid.text_at(0, 2) == f"{piece[0, 2].item():.6g}"
+        found = page.statistics.statistics
+        assert found is not None
+        assert (found.count, found.maximum) == (piece.numel(), piece.max().item())
+        page.copy_python("whole")
+        idle(qtbot, window)
+        names: dict[str, Any] = {}
+        exec(QGuiApplication.clipboard().text(), names)
+        assert any(
+            isinstance(made, np.ndarray) and np.array_equal(made, piece.numpy())
+            for made in names.values()
+        )
