@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -34,8 +32,7 @@ from PySide6.QtWidgets import (
 )
 
 from inspector import __version__
-from inspector.checkpoints import SUFFIXES, Checkpoint, TensorEntry, open_checkpoint
-from inspector.checkpoints.changes import FileMark, mark_file
+from inspector.checkpoints import SUFFIXES
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
@@ -44,8 +41,9 @@ from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.opening import import_views, read
 from inspector.gui.status_line import StatusLine
-from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tasks import Request, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Appearance, Theme
 from inspector.gui.welcome import WelcomePage
@@ -58,12 +56,6 @@ if TYPE_CHECKING:
     from inspector.values.live import LiveObject
 
 TITLE: Final = "Tensor Inspector"
-
-#: A file with more entries is kept out of garbage collection.
-_MANY_ENTRIES: Final = 10_000
-#: Pieces that are listed of a nested tensor, and of all those in a file, at most.
-_PIECES: Final = 1000
-_MOST_PIECES: Final = 20_000
 
 
 class MainWindow(QMainWindow):
@@ -280,25 +272,17 @@ class MainWindow(QMainWindow):
         self.runner.submit(
             ("open", file.number),
             Request(
-                work=partial(_open, file.path) if file.live is None else partial(_look, file.live),
-                done=partial(self._opened, file),
+                work=partial(read, file),
+                done=self._opened,
                 failed=lambda error: self._replace(replace(file, error=error)),
                 cancelled=lambda: self.close_file(file),
                 title=f"Reading {display_text(file.name)}",
             ),
         )
 
-    def _opened(self, file: OpenFile, found: _Opened) -> None:
+    def _opened(self, file: OpenFile) -> None:
         self._changes.pop(file.number, None)
-        self._replace(
-            replace(
-                file,
-                checkpoint=found.checkpoint,
-                first=found.first,
-                marks=found.marks,
-                pieces=found.pieces,
-            )
-        )
+        self._replace(file)
 
     def _replace(self, file: OpenFile) -> None:
         """Put a file that was read, or was not readable, in the place of itself."""
@@ -434,7 +418,7 @@ class MainWindow(QMainWindow):
             self._page.show_choice(choice)
             self.pages.setCurrentWidget(self._page)
             return
-        # The views need NumPy and pyqtgraph, half a second's worth of imports: in a worker.
+        # The views need NumPy and pyqtgraph.
         self._pending = choice
         self.pages.setCurrentWidget(self._blank)
         self._load_views()
@@ -442,7 +426,7 @@ class MainWindow(QMainWindow):
     def _load_views(self) -> None:
         self.runner.submit(
             "views",
-            Request(work=_import_views, done=lambda _: self._build_page(), failed=self._complain),
+            Request(work=import_views, done=lambda _: self._build_page(), failed=self._complain),
         )
 
     def _build_page(self) -> None:
@@ -648,78 +632,6 @@ def _action(
     action.triggered.connect(lambda: slot())
     menu.addAction(action)
     return action
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What a worker hands over of a file."""
-
-    checkpoint: Checkpoint
-    first: str | None
-    marks: Mapping[Path, FileMark]
-    pieces: Mapping[str, tuple[TensorEntry, ...]]
-
-
-def _open(path: Path, task: Task) -> _Opened:
-    """Read a file: a checkpoint, the tensor to show first, and what the file was like before."""
-    before = mark_file(path)
-    checkpoint = open_checkpoint(path, check=task.check)
-    if len(checkpoint.entries) > _MANY_ENTRIES:
-        # A full collection looks at every object and stops every thread: 0.1 s for 100,000
-        # entries, and they are not going to be garbage while the file is open.
-        gc.freeze()
-    # The marks of the other files of a set are as new as the reading, not older than it.
-    marks = {} if before is None or path.is_dir() else {path: before}
-    for file in checkpoint.files:
-        mark = mark_file(file) if file != path else None
-        if mark is not None:
-            marks[file] = mark
-    pieces = _pieces(checkpoint, task)
-    return _Opened(checkpoint, _first_worth_seeing(checkpoint), marks, pieces)
-
-
-def _look(value: LiveObject, task: Task) -> _Opened:
-    """List an object. Not kept out of garbage collection: the other objects are not ours."""
-    checkpoint = value.look(task.check)
-    pieces = _pieces(checkpoint, task)
-    return _Opened(checkpoint, _first_worth_seeing(checkpoint), {}, pieces)
-
-
-def _pieces(checkpoint: Checkpoint, task: Task) -> dict[str, tuple[TensorEntry, ...]]:
-    """The first pieces of each nested tensor. Its sizes are read, and NumPy is needed for that."""
-    found: dict[str, tuple[TensorEntry, ...]] = {}
-    left = _MOST_PIECES
-    for entry in checkpoint.entries:
-        if entry.kind == "nested" and not entry.problem and entry.shape and left > 0:
-            task.check()
-            from inspector.values.nested import pieces_of
-
-            try:
-                pieces = pieces_of(entry, range(min(entry.shape[0], _PIECES, left)))
-            except InspectorError:
-                continue  # choosing the tensor says why
-            found[entry.name] = pieces
-            left -= len(pieces)
-    return found
-
-
-def _import_views(_: Task) -> None:
-    """Import what the pages of tensors need, away from the GUI thread."""
-    for module in ("tensor_page", "outgoing"):
-        import_module(f"inspector.gui.{module}")
-
-
-def _first_worth_seeing(checkpoint: Checkpoint) -> str | None:
-    """The first tensor with at least two axes, or else the first at all.
-
-    None where the page about the file has something more urgent to say.
-    """
-    if any(finding.severity != "note" for finding in checkpoint.findings):
-        return None
-    for entry in checkpoint.entries:
-        if len(entry.shape) > 1 and entry.storage is not None and entry.numel:
-            return entry.name
-    return checkpoint.entries[0].name if checkpoint.entries else None
 
 
 def _dropped(data: QMimeData) -> tuple[list[Path], list[QUrl]]:
