@@ -181,6 +181,6 @@ def _report(result: ExportResult) -> None:
         print(f"and {len(plan.items) - _MOST_LINES:,} more")
     (first, *more) = plan.items
     what = f"{len(plan.items):,} tensors" if more else f"{first.dtype}, shape {first.shape}"
-    print(f"{result.path}: {what}, {result.nbytes:,} bytes")
+    print(f"{display_text(str(result.path), 10_000)}: {what}, {result.nbytes:,} bytes")
     for note in (*plan.notes, *plan.remarks):
         print(display_text(note))

@@ -557,6 +557,28 @@ def test_a_name_with_control_characters_stays_one_line(
     assert "\x1b" not in assert_one_line(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8:strict"])
+def test_what_the_output_cannot_say_is_written_as_numbers(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "two.pt"
+    torch.save({"漢": torch.ones(2, 3), "half": torch.ones(2, dtype=torch.bfloat16)}, path)
+    target = tmp_path / "out\n\udc80.npz"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments in (["--list"], ["--export", "*", "--output", os.fsencode(target)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "inspector", path, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        name = "漢" if encoding.startswith("utf") else "\\u6f22"
+        assert name.encode() in done.stdout
+    assert b"out\\u000a\\udc80.npz: 2 tensors" in done.stdout
+    assert set(np.load(target)) == {"漢", "half"}
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("layer.wieght", "Did you mean layer.weight?"), ("qqqqqqqqqqq", "--list")],
