@@ -399,6 +399,11 @@ def test_an_exact_name_wins_over_a_pattern(tmp_path: Path) -> None:
         (["--export", "layer.wieght", "--output", "o.npz"], 1, "Did you mean layer.weight"),
         (["--export", "steps", "--output", "o.pt"], 2, "does not say in which format"),
         (["--export", "steps", "--output", "o.npy", "--form", "odd"], 2, "odd is no form"),
+        (
+            ["--export", "steps", "--output", "o.npy", "--form", "phase"],
+            2,
+            "steps (int64) has no phase form; it has values, raw.",
+        ),
         (["--export", "*", "--output", "o.npz", "--region", "[0, 0]"], 2, "layer.bias: "),
         (["--export", "steps", "--output", "a\0b.npy"], 1, "zero character"),
     ],
