@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 1 if a file could not be read or written (one line on standard error says why); 2 for
         wrong usage; 130 after Ctrl+C.
     """
+    _print_anything()
     parser = _parser()
     options = parser.parse_args(arguments)
     wrong = _wrong_usage(options)
@@ -50,6 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads our output has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _print_anything() -> None:
+    """Have what standard output's encoding lacks written as ``\\u6f22``, as on standard error.
+
+    A pipe on Windows, or an old locale, has no ``×``, let alone a file's names.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, cast, get_args
 
-from inspector.checkpoints.errors import InspectorError
+from inspector.checkpoints.errors import InspectorError, TensorError
 from inspector.checkpoints.model import Checkpoint, TensorEntry
 from inspector.checkpoints.naming import display_text
 
@@ -127,14 +127,20 @@ def _format(wanted: Wanted) -> ExportFormat:
 
 def _part(entry: TensorEntry, wanted: Wanted) -> Part:
     from inspector.export.parts import part_of
-    from inspector.values.forms import Form
+    from inspector.values.forms import Form, forms_of
     from inspector.values.regions import parse_region
     from inspector.values.tensors import tensor_source
 
     form = wanted.form or "values"
     if form not in get_args(Form):
         raise UsageError(f"{form} is no form; there are {', '.join(get_args(Form))}.")
-    region, shape = None, tensor_source(entry, cast(Form, form)).shape
+    try:
+        shape = tensor_source(entry, cast(Form, form)).shape
+    except TensorError as error:
+        if form == "values" or not forms_of(entry):
+            raise
+        raise UsageError(error.message) from error
+    region = None
     if wanted.region is not None:
         try:
             region = parse_region(wanted.region, shape)
@@ -181,6 +187,6 @@ def _report(result: ExportResult) -> None:
         print(f"and {len(plan.items) - _MOST_LINES:,} more")
     (first, *more) = plan.items
     what = f"{len(plan.items):,} tensors" if more else f"{first.dtype}, shape {first.shape}"
-    print(f"{result.path}: {what}, {result.nbytes:,} bytes")
+    print(f"{display_text(str(result.path), 10_000)}: {what}, {result.nbytes:,} bytes")
     for note in (*plan.notes, *plan.remarks):
         print(display_text(note))

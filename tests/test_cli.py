@@ -399,6 +399,11 @@ def test_an_exact_name_wins_over_a_pattern(tmp_path: Path) -> None:
         (["--export", "layer.wieght", "--output", "o.npz"], 1, "Did you mean layer.weight"),
         (["--export", "steps", "--output", "o.pt"], 2, "does not say in which format"),
         (["--export", "steps", "--output", "o.npy", "--form", "odd"], 2, "odd is no form"),
+        (
+            ["--export", "steps", "--output", "o.npy", "--form", "phase"],
+            2,
+            "steps (int64) has no phase form; it has values, raw.",
+        ),
         (["--export", "*", "--output", "o.npz", "--region", "[0, 0]"], 2, "layer.bias: "),
         (["--export", "steps", "--output", "a\0b.npy"], 1, "zero character"),
     ],
@@ -555,6 +560,28 @@ def test_a_name_with_control_characters_stays_one_line(
 ) -> None:
     assert main([str(tmp_path / "a\nb\x1b[31m.pt"), "--list"]) == 1
     assert "\x1b" not in assert_one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8:strict"])
+def test_what_the_output_cannot_say_is_written_as_numbers(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "two.pt"
+    torch.save({"漢": torch.ones(2, 3), "half": torch.ones(2, dtype=torch.bfloat16)}, path)
+    target = tmp_path / "out\n\udc80.npz"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments in (["--list"], ["--export", "*", "--output", os.fsencode(target)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "inspector", path, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        name = "漢" if encoding.startswith("utf") else "\\u6f22"
+        assert name.encode() in done.stdout
+    assert b"out\\u000a\\udc80.npz: 2 tensors" in done.stdout
+    assert set(np.load(target)) == {"漢", "half"}
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def check_replaceable(target: Path, *, folder: bool) -> bool:
         if folder:
             _refuse_contents(final, target)
             return False
-        return _mode_of(final, target) is not None
+        return _mode_of(target) is not None
     except OSError as error:
         raise export_error(target, error) from error
 
@@ -128,7 +128,7 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """
     final = _final(target)
     try:
-        mode = _mode_of(final, target)
+        mode = _mode_of(target)
         temporary = _temporary(final)
         file = _create(temporary)
     except OSError as error:
@@ -236,10 +236,10 @@ def _create(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
-def _mode_of(final: Path, target: Path) -> int | None:
+def _mode_of(target: Path) -> int | None:
     """The permission bits of a target that may be replaced; None if there is none yet."""
     try:
-        found = final.stat()
+        found = target.stat()
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(found.st_mode):
@@ -249,7 +249,7 @@ def _mode_of(final: Path, target: Path) -> int | None:
             f"{target} cannot be written: it is a device or a pipe, not a file.",
             advice="Choose another name.",
         )
-    if not os.access(final, os.W_OK):
+    if not os.access(target, os.W_OK):
         raise ExportError(
             f"{target} cannot be written: it is write-protected.", advice="Choose another name."
         )

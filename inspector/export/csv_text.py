@@ -22,7 +22,7 @@ _LONGEST: Final = {
     "u": {1: 3, 2: 5, 4: 10, 8: 20},
 }
 
-_REMARK: Final = "Read it with np.loadtxt(file, delimiter=',', dtype={dtype!r})."
+_REMARK: Final = "Read it with np.loadtxt(file, delimiter=',', dtype={dtype!r}{ndmin})."
 
 
 def plan(parts: Sequence[Part]) -> Plan:
@@ -34,9 +34,11 @@ def plan(parts: Sequence[Part]) -> Plan:
     (part,) = parts
     item = plain_item(part, part.name)
     numel, dtype = part.region.numel, item.numpy_dtype
-    remarks = [_REMARK.format(dtype=item.dtype)]
+    # Otherwise np.loadtxt drops the axes of one element.
+    ndmin = f", ndmin={len(item.shape)}" if 1 in item.shape else ""
+    remarks = [_REMARK.format(dtype=item.dtype, ndmin=ndmin)]
     if dtype.kind in "fc":
-        remarks.append("Which NaN one is cannot be told from text.")
+        remarks.append("Text does not keep the bits of a NaN.")
     return Plan(
         format_named("csv"), (item,), 2 * numel, (_longest(dtype) + 1) * numel, tuple(remarks)
     )

@@ -99,7 +99,7 @@ class StoredTensor:
 
     def convert(self, region: Region) -> Conversion:
         """The values of a region, and how they came about."""
-        return convert(self._raw(region))
+        return self._converted(self._raw(region), region)
 
     def read(self, region: Region) -> Array:
         """The values of a region (see `ArraySource`)."""
@@ -126,9 +126,9 @@ class StoredTensor:
         first = (entry.storage_offset - lowest) * itemsize
         whole = np.ndarray(self.shape, self._stored.raw, run, first if count else 0, strides)
         part = whole[(*(as_index(axis) for axis in region.axes), ...)]
-        return convert(
-            RawValues(part, self._stored, entry.is_conj, entry.is_neg, self._live_steps, True)
-        )
+        steps = self._live_steps
+        raw = RawValues(part, self._stored, entry.is_conj, entry.is_neg, steps, True)
+        return self._converted(raw, region)
 
     def read_raw(self, region: Region) -> Array:
         """The stored elements of a region (see `ArraySource`)."""
@@ -162,6 +162,13 @@ class StoredTensor:
         entry = self.entry
         array = self._elements(region)
         return RawValues(array, self._stored, entry.is_conj, entry.is_neg, self.reading_steps)
+
+    def _converted(self, raw: RawValues, region: Region) -> Conversion:
+        # An expanded tensor's elements take little room, and what they are widened to takes all.
+        try:
+            return convert(raw)
+        except (MemoryError, ValueError) as error:
+            raise too_large(self.entry, self.shape, region) from error
 
     @property
     def _is_lazy(self) -> bool:

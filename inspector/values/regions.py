@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import EllipsisType
 from typing import SupportsIndex
@@ -187,7 +188,9 @@ def _checked(item: object, text: str) -> _Item:
     if isinstance(item, slice | EllipsisType):
         return item
     if not isinstance(item, bool) and hasattr(item, "__index__"):
-        return operator.index(item)
+        # Arrays and tensors have it too, and most of them are no number.
+        with suppress(TypeError):
+            return operator.index(item)
     raise TensorError(
         f"The index {text} cannot be read.",
         advice="It may consist of whole numbers, slices and one ..., such as (3, ..., slice(9)).",

@@ -42,7 +42,9 @@ def tensor_source(entry: TensorEntry, form: Form = "values") -> TensorSource:
         return _wrapped(entry, form)
     if form != "values" and form not in forms_of(entry):
         _values(entry)  # says why there is nothing, where that is so
-        raise TensorError(f"{entry.name} ({entry.dtype}) has no {form} form.")
+        raise TensorError(
+            f"{entry.name} ({entry.dtype}) has no {form} form; it has {', '.join(forms_of(entry))}."
+        )
     if form == "raw":
         return _raw(entry)
     if form in COMPLEX_PARTS:

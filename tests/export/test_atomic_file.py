@@ -16,7 +16,7 @@ import pytest
 
 from inspector.checkpoints.errors import Cancelled, ExportError
 from inspector.export import atomic
-from inspector.export.atomic import atomic_file, check_room, export_error
+from inspector.export.atomic import atomic_file, check_replaceable, check_room, export_error
 
 
 @pytest.fixture
@@ -138,9 +138,14 @@ def test_the_kernel_refuses() -> None:
 
 def test_a_device_or_a_pipe_is_never_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for target in (tmp_path / "pipe", Path(os.devnull)):
+    read, write = os.pipe()  # as /dev/stdout is, which resolves to no path
+    for target in (tmp_path / "pipe", Path(os.devnull), Path(f"/dev/fd/{write}")):
+        with pytest.raises(ExportError, match="device or a pipe"):
+            check_replaceable(target, folder=False)
         with pytest.raises(ExportError, match="device or a pipe"), atomic_file(target):
             raise AssertionError("it must not get this far")
+    os.close(read)
+    os.close(write)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 

@@ -204,7 +204,9 @@ def test_a_region_itself() -> None:
         to_numpy(tensor, Region((range(3),)))
 
 
-@pytest.mark.parametrize("index", [True, 1.5, ("a",), ([0, 1],), None], ids=str)
+@pytest.mark.parametrize(
+    "index", [True, 1.5, ("a",), ([0, 1],), None, np.arange(2), torch.ones(2)], ids=str
+)
 def test_what_is_no_index_is_refused_in_words(index: Any) -> None:
     with pytest.raises(TensorError, match="cannot be read"):
         to_numpy(torch.zeros(3), (index,))
@@ -219,6 +221,14 @@ def test_an_entry_of_a_file(tmp_path: Path) -> None:
     assert not found.shares_memory
     assert "read from the file" in found.summary
     checkpoint.close()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e5m2, torch.complex64])
+def test_what_no_memory_can_hold_is_refused_in_words(dtype: torch.dtype) -> None:
+    tensor = torch.ones(1, dtype=dtype).expand(2**50).conj()
+    with pytest.raises(TensorError, match=r"1,125,899,906,842,624 elements, more than memory"):
+        to_numpy(tensor)
+    assert to_numpy(tensor, "[::281474976710656]").array.tolist() == [1] * 4
 
 
 def test_other_forms() -> None:
