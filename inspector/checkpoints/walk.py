@@ -19,6 +19,7 @@ from inspector.checkpoints.containers import (
     is_plain,
     is_plain_object,
     plain_length,
+    sets_attributes,
 )
 from inspector.checkpoints.describe import SCALARS, describe, type_name
 from inspector.checkpoints.imports import judge_imports, list_imports
@@ -246,7 +247,10 @@ class Walk:
         if entry.kind == "nested" or not has_attributes(build):
             return
         for state in saved_attributes(node, build):
-            if self._may_list(id(state)):
+            if not sets_attributes(state):
+                if state is not None:
+                    self._enter(number, name, path, [("state", state)], False)
+            elif self._may_list(id(state)):
                 parts = {component.path[-1] for component in entry.components}
                 below = [child for child in children(Attributes(state)) if child[0] not in parts]
                 self._enter(id(state), name, path, below, False)
