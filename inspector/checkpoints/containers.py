@@ -84,7 +84,7 @@ class Attributes:
 
     __slots__ = ("of_mapping", "state")
 
-    def __init__(self, state: object, of_mapping: bool = False) -> None:
+    def __init__(self, state: DictNode, of_mapping: bool = False) -> None:
         self.state: Final = state
         self.of_mapping: Final = of_mapping
 
@@ -192,7 +192,8 @@ def _object_children(node: ObjectNode) -> list[Child]:
     found += enumerate(node.elements)
     found += _items(node.pairs)
     for state in node.states:
-        found += _set_by(state, name in _MAPPINGS)
+        for part in state_parts(state):
+            found += _set_by(part, name in _MAPPINGS)
     return found
 
 
@@ -214,28 +215,21 @@ def _is_pair(item: object) -> bool:
     return isinstance(item, list | tuple) and len(item) == 2
 
 
-def sets_attributes(state: object) -> bool:
-    """Whether a state sets attributes, as the states of most objects do."""
-    return type(state) is DictNode or _has_slots(state)
-
-
-def _has_slots(state: object) -> bool:
-    return type(state) is tuple and len(state) == 2 and type(state[1]) is DictNode
+def state_parts(state: object) -> tuple[object, ...]:
+    """A state, or the two of an object whose class has slots: of its dictionary, and of those."""
+    if type(state) is tuple and len(state) == 2 and type(state[1]) is DictNode:
+        return state
+    return (state,)
 
 
 def _set_by(state: object, of_mapping: bool) -> list[Child]:
-    if sets_attributes(state):
+    if type(state) is DictNode:
         return [(None, Attributes(state, of_mapping))]
     # It is for the class's own ``__setstate__``, and may be anything.
     return [] if state is None else [("state", state)]
 
 
-def _attributes(state: object, of_mapping: bool) -> list[Child]:
-    if type(state) is tuple and _has_slots(state):
-        # the second one sets what the class keeps in slots
-        return [child for part in state for child in _set_by(part, of_mapping)]
-    if type(state) is not DictNode:
-        return []
+def _attributes(state: DictNode, of_mapping: bool) -> list[Child]:
     keys = {key for key, _ in state.pairs if type(key) is str}
     is_module = "_parameters" in keys and "_modules" in keys
     found: list[Child] = []

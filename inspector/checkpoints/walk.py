@@ -19,14 +19,13 @@ from inspector.checkpoints.containers import (
     is_plain,
     is_plain_object,
     plain_length,
-    sets_attributes,
 )
 from inspector.checkpoints.describe import SCALARS, describe, type_name
 from inspector.checkpoints.imports import judge_imports, list_imports
 from inspector.checkpoints.model import Finding, Import, PathPart, TensorEntry, ValueEntry
 from inspector.checkpoints.naming import Names, display_text, join_name
 from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.rebuild import (
     Builder,
     Nested,
@@ -247,7 +246,7 @@ class Walk:
         if entry.kind == "nested" or not has_attributes(build):
             return
         for state in saved_attributes(node, build):
-            if not sets_attributes(state):
+            if type(state) is not DictNode:
                 if state is not None:
                     self._enter(number, name, path, [("state", state)], False)
             elif self._may_list(id(state)):
