@@ -63,6 +63,9 @@ _RECONSTRUCTORS: Final = frozenset({"copyreg._reconstructor", "copy_reg._reconst
 #: Keys of 64 bits are positions and ids; longer ones are kept out of names.
 _MAX_KEY: Final = 1 << 63
 
+#: Characters of an object, such as a parameter, that stands in a name as the key that it is.
+_MAX_KEY_TEXT: Final = 80
+
 #: Arguments of an object that is shown as one value, at most.
 _MAX_ARGUMENTS: Final = 64
 
@@ -77,11 +80,11 @@ class Internal:
 
 
 class Attributes:
-    """A state that is set in an object: its children are named as the object's."""
+    """A state that sets attributes of an object: its children are named as the object's."""
 
     __slots__ = ("of_mapping", "state")
 
-    def __init__(self, state: object, of_mapping: bool = False) -> None:
+    def __init__(self, state: DictNode, of_mapping: bool = False) -> None:
         self.state: Final = state
         self.of_mapping: Final = of_mapping
 
@@ -164,10 +167,13 @@ def _items(pairs: Pairs) -> list[Child]:
     for index, (key, value) in enumerate(pairs):
         if type(key) is str or (type(key) is int and -_MAX_KEY <= key < _MAX_KEY):
             found.append((key, value))
-        else:
+        elif _is_small(key) or type(key) is GlobalNode:
             found.append((OtherKey(f"[{describe(key)}]"), value))
-            if not (_is_small(key) or type(key) is GlobalNode):
-                found.append((OtherKey(f"[key {index}]"), key))
+        else:
+            text = describe(key)
+            name = text if len(text) <= _MAX_KEY_TEXT else f"value {index}"
+            found.append((OtherKey(f"[{name}]"), value))
+            found.append((OtherKey(f"[key {index}]"), key))
     return found
 
 
@@ -185,7 +191,9 @@ def _object_children(node: ObjectNode) -> list[Child]:
         found.append(("kwargs", node.kwargs))
     found += enumerate(node.elements)
     found += _items(node.pairs)
-    found += [(None, Attributes(state, name in _MAPPINGS)) for state in node.states]
+    for state in node.states:
+        for part in state_parts(state):
+            found += _set_by(part, name in _MAPPINGS)
     return found
 
 
@@ -207,12 +215,21 @@ def _is_pair(item: object) -> bool:
     return isinstance(item, list | tuple) and len(item) == 2
 
 
-def _attributes(state: object, of_mapping: bool) -> list[Child]:
+def state_parts(state: object) -> tuple[object, ...]:
+    """A state, or the two of an object whose class has slots: of its dictionary, and of those."""
     if type(state) is tuple and len(state) == 2 and type(state[1]) is DictNode:
-        # the second one sets what the class keeps in slots
-        return [(None, Attributes(part, of_mapping)) for part in state]
-    if type(state) is not DictNode:
-        return [] if state is None else [("state", state)]
+        return state
+    return (state,)
+
+
+def _set_by(state: object, of_mapping: bool) -> list[Child]:
+    if type(state) is DictNode:
+        return [(None, Attributes(state, of_mapping))]
+    # It is for the class's own ``__setstate__``, and may be anything.
+    return [] if state is None else [("state", state)]
+
+
+def _attributes(state: DictNode, of_mapping: bool) -> list[Child]:
     keys = {key for key, _ in state.pairs if type(key) is str}
     is_module = "_parameters" in keys and "_modules" in keys
     found: list[Child] = []

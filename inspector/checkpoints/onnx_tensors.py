@@ -1,7 +1,7 @@
 """The tensors of an ONNX file: what a TensorProto describes, and where its numbers are.
 
 They are in the message, as bytes or in fields named after their types, or in a file beside the
-model. Source: ``onnx/onnx.proto`` (IR version 11).
+model. Source: ``onnx/onnx.proto`` (IR version 14).
 """
 
 from __future__ import annotations
@@ -48,27 +48,35 @@ DTYPES: Final = {
     24: "float8_e8m0fnu",
 }
 STRING: Final = 8
-_FLOAT4: Final = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 
 
 def _table(values: list[int]) -> tuple[bytes, ...]:
     return tuple(bytes((value & 255,)) for value in values)
 
 
-#: Types of which a byte holds several: the word, the dtype of what they are unpacked to, bits, and
-#: the bytes for each code.
+def _floats(exponent: int, mantissa: int, bias: int) -> tuple[bytes, ...]:
+    """What a small float of so many bits becomes, which has neither infinities nor NaN."""
+    numbers = []
+    for code in range(1 << exponent + mantissa):
+        power, fraction = code >> mantissa, (code & (1 << mantissa) - 1) / (1 << mantissa)
+        numbers.append((min(power, 1) + fraction) * 2.0 ** (max(power, 1) - bias))
+    return tuple(struct.pack("<f", sign * number) for sign in (1, -1) for number in numbers)
+
+
+#: Types of which a byte, or three, hold several: the word, the dtype of what they are unpacked
+#: to, bits, and the bytes for each code.
 _PACKED: Final = {
     21: ("UINT4", "uint8", 4, _table(list(range(16)))),
     22: ("INT4", "int8", 4, _table([*range(8), *range(-8, 0)])),
-    23: (
-        "FLOAT4E2M1",
-        "float32",
-        4,
-        tuple(struct.pack("<f", sign * value) for sign in (1, -1) for value in _FLOAT4),
-    ),
+    23: ("FLOAT4E2M1", "float32", 4, _floats(2, 1, 1)),
     25: ("UINT2", "uint8", 2, _table([0, 1, 2, 3])),
     26: ("INT2", "int8", 2, _table([0, 1, -2, -1])),
+    27: ("FLOAT6E2M3", "float32", 6, _floats(2, 3, 1)),
+    28: ("FLOAT6E3M2", "float32", 6, _floats(3, 2, 3)),
 }
+
+#: What holds how many numbers of some bits.
+_HELD_BY: Final = {2: "4 in a byte", 4: "2 in a byte", 6: "4 in 3 bytes"}
 
 #: Texts of a tensor of texts that are kept.
 MAX_TEXTS: Final = 8
@@ -196,7 +204,7 @@ class TensorReader:
         if not dtype or shape is None or (shape and min(shape) < 0):
             what = "shape" if dtype else f"type {tensor.kind}"
             return damaged_entry(name, f"Its {what} is not known.")
-        details = {"saved as": f"{packed[0]}, {8 // packed[2]} in a byte"} if packed else {}
+        details = {"saved as": f"{packed[0]}, {_HELD_BY[packed[2]]}"} if packed else {}
         details |= {"inside": inside} if inside else {}
         numel = math.prod(shape)
         problem, storage = "", None
@@ -250,9 +258,12 @@ class TensorReader:
         runs = [run for number in (5, 7, 11) for run in tensor.typed.get(number, [])]
         if not runs and numel:
             raise CheckpointError("The file has no numbers for it.")
+        if not runs:
+            return Storage(self._file, 0, 0, name)
         packed = _PACKED.get(tensor.kind)
-        # Two 4-bit numbers are in one number of the field.
-        count = -(-numel * packed[2] // 8) if packed else numel
+        # Two 4-bit numbers are in one number of the field; each 6-bit one has its own.
+        bits = 0 if packed is None else 8 if packed[2] == 6 else packed[2]
+        count = -(-numel * bits // 8) if packed else numel
         if count > _held(runs, 1):
             raise CheckpointError(
                 f"It should have {numel:,} numbers, more than there are bytes for them."
@@ -261,7 +272,8 @@ class TensorReader:
             raise CheckpointError(f"The file has whole numbers for it, which {dtype} has not.")
         numbers = TypedNumbers(self._file, runs, 1 if packed else itemsize, count, name)
         if packed is not None:
-            unpacked = PackedNumbers(numbers, 0, count, packed[2], packed[3], numel)
+            table = packed[3] * 4 if bits == 8 else packed[3]
+            unpacked = PackedNumbers(numbers, 0, count, bits, table, numel)
             return Storage(unpacked, 0, unpacked.size, name)
         return Storage(numbers, 0, numbers.size, name)
 

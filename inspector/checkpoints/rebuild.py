@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from inspector.checkpoints.containers import state_parts
 from inspector.checkpoints.describe import describe, integer_text
 from inspector.checkpoints.dtypes import ITEMSIZE, PACKED, STRUCT_CODES
 from inspector.checkpoints.geometry import integers, packed_problem, strided_problem
@@ -539,7 +540,7 @@ def saved_attributes(node: ObjectNode, build: Builder) -> list[object]:
         if type(callee) is not GlobalNode or type(args) is not tuple:
             break
         if callee.qualified in _WITH_STATE and len(args) > 3:
-            found.append(args[3])
+            found += state_parts(args[3])
         elif callee.qualified not in _PARAMETERS:
             break
         if not args or type(args[0]) is not ObjectNode:

@@ -28,14 +28,14 @@ _CODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 class PackedNumbers:
-    """Numbers of 2 or 4 bits, the first of a byte in its lowest bits. A `ByteSource`.
+    """Numbers of 2, 4, 6 or 8 bits, the first in the lowest bits. A `ByteSource`.
 
     Parameters
     ----------
     source, offset, length
         The bytes that hold them.
     bits
-        2 or 4.
+        2, 4 or 8; or 6, of which three bytes hold four.
     table
         What each code becomes, in bytes: all of one length.
     count
@@ -53,10 +53,11 @@ class PackedNumbers:
     ) -> None:
         self._source: Final = source
         self._offset: Final = offset
-        self._each: Final = 8 // bits
-        self._bytes: Final = _by_byte(bits, table)
-        self._width: Final = len(table[0]) * self._each
-        self._size: Final = min(count, length * self._each) * len(table[0])
+        self._length: Final = length
+        self._group: Final = 3 if bits == 6 else 1
+        self._unpacked: Final = _by_half(table) if bits == 6 else _by_byte(bits, table)
+        self._width: Final = len(table[0]) * 8 * self._group // bits
+        self._size: Final = min(count, 8 * length // bits) * len(table[0])
 
     @property
     def size(self) -> int:
@@ -67,10 +68,23 @@ class PackedNumbers:
         """Exactly ``length`` bytes; see `ByteSource`."""
         check_range("a tensor of packed numbers", self._size, offset, length)
         first, last = offset // self._width, -(-(offset + length) // self._width)
-        packed = self._source.read(self._offset + first, last - first)
-        unpacked = b"".join(map(self._bytes.__getitem__, packed))
+        begin, end = first * self._group, min(last * self._group, self._length)
+        packed = self._source.read(self._offset + begin, end - begin)
+        unpacked = b"".join(map(self._unpacked.__getitem__, self._codes(packed)))
         start = offset - first * self._width
         return unpacked[start : start + length]
+
+    def _codes(self, packed: bytes) -> Sequence[int]:
+        """What is looked up: each byte, or each half of three bytes."""
+        if self._group == 1:
+            return packed
+        packed += bytes(-len(packed) % 3)
+        threes = zip(packed[::3], packed[1::3], packed[2::3], strict=True)
+        return [
+            half
+            for low, middle, high in threes
+            for half in (low | (middle & 15) << 8, middle >> 4 | high << 4)
+        ]
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer``; see `ByteSource`."""
@@ -87,6 +101,12 @@ def _by_byte(bits: int, table: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(
         b"".join(table[byte >> shift & mask] for shift in range(0, 8, bits)) for byte in range(256)
     )
+
+
+@cache
+def _by_half(table: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """What each 12 bits become, which are two numbers of 6."""
+    return tuple(table[half & 63] + table[half >> 6] for half in range(1 << 12))
 
 
 class _Place(NamedTuple):

@@ -25,7 +25,7 @@ from inspector.checkpoints.imports import judge_imports, list_imports
 from inspector.checkpoints.model import Finding, Import, PathPart, TensorEntry, ValueEntry
 from inspector.checkpoints.naming import Names, display_text, join_name
 from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
-from inspector.checkpoints.pickle_nodes import GlobalNode, ObjectNode, PersistentNode
+from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
 from inspector.checkpoints.rebuild import (
     Builder,
     Nested,
@@ -246,7 +246,10 @@ class Walk:
         if entry.kind == "nested" or not has_attributes(build):
             return
         for state in saved_attributes(node, build):
-            if self._may_list(id(state)):
+            if type(state) is not DictNode:
+                if state is not None:
+                    self._enter(number, name, path, [("state", state)], False)
+            elif self._may_list(id(state)):
                 parts = {component.path[-1] for component in entry.components}
                 below = [child for child in children(Attributes(state)) if child[0] not in parts]
                 self._enter(id(state), name, path, below, False)

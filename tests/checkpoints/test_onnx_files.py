@@ -24,7 +24,8 @@ PLAIN = [
     "COMPLEX128 BFLOAT16 FLOAT8E4M3FN FLOAT8E4M3FNUZ FLOAT8E5M2 FLOAT8E5M2FNUZ",
 ]
 KINDS = " ".join(PLAIN).split()
-PACKED = ["UINT4", "INT4", "FLOAT4E2M1", *(k for k in ("UINT2", "INT2") if hasattr(TensorProto, k))]
+NEWER = ["UINT2", "INT2", "FLOAT6E2M3", "FLOAT6E3M2"]
+PACKED = ["UINT4", "INT4", "FLOAT4E2M1", *(kind for kind in NEWER if hasattr(TensorProto, kind))]
 
 
 def values(checkpoint: Checkpoint, name: str) -> np.ndarray[Any, Any]:
@@ -77,6 +78,36 @@ def test_every_type_in_both_places(tmp_path: Path, kind: str, raw: bool) -> None
         assert found.tobytes() == expected.tobytes()
     else:
         np.testing.assert_array_equal(found.astype(np.float64), expected.astype(np.float64))
+    checkpoint.close()
+
+
+@pytest.mark.skipif("FLOAT6E2M3" not in PACKED, reason="this onnx has no float6")
+@pytest.mark.parametrize("kind", ["FLOAT6E2M3", "FLOAT6E3M2"])
+def test_every_float_of_six_bits(tmp_path: Path, kind: str) -> None:
+    for count in (1, 2, 3, 64, 65):
+        codes = np.arange(count, dtype=np.uint8) % 64
+        packed = sum(int(code) << 6 * index for index, code in enumerate(codes))
+        raw = packed.to_bytes(-(-count * 6 // 8), "little")
+        number = getattr(TensorProto, kind)
+        tensor = TensorProto(name=kind, data_type=number, dims=[count], raw_data=raw)
+        checkpoint = open_checkpoint(saved(tmp_path / "model.onnx", model(tensor)))
+        expected = numpy_helper.to_array(tensor).astype(np.float32)
+        assert values(checkpoint, kind).tobytes() == expected.tobytes()
+        entry = checkpoint.entries[0]
+        assert entry.details["saved as"] == f"{kind}, 4 in 3 bytes"
+        source = tensor_source(entry)
+        for start in range(count):
+            part = source.read(Region((range(start, min(start + 3, count)),)))
+            assert part.tobytes() == expected[start : start + 3].tobytes()
+        checkpoint.close()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *PACKED])
+def test_tensors_without_elements_have_no_field_of_numbers(tmp_path: Path, kind: str) -> None:
+    tensor = helper.make_tensor(kind, getattr(TensorProto, kind), [2, 0], [])
+    checkpoint = open_checkpoint(saved(tmp_path / "model.onnx", model(tensor)))
+    assert values(checkpoint, kind).shape == (2, 0)
+    assert not checkpoint.findings
     checkpoint.close()
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
+import functools
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import torch
 from inspector.checkpoints import Checkpoint, TensorEntry, open_checkpoint
 from inspector.checkpoints.geometry import packed_problem, strided_problem
 from inspector.checkpoints.model import Quantizer
+from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*quantize.*:UserWarning"),
@@ -382,6 +387,92 @@ def test_every_container(tmp_path: Path, protocol: int) -> None:
     values = {item.name: (item.type_name, item.text) for item in checkpoint.values}
     assert values["set"] == ("set", "{1, 2}")
     assert values["frozen"][1] == "{'x'}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    """Python gives it a list of its fields for a state."""
+
+    weight: torch.Tensor
+    step: int
+
+
+class Stated:
+    """Its state is whatever it is given."""
+
+    def __init__(self, state: object) -> None:
+        self.held = state
+
+    def __getstate__(self) -> object:
+        return self.held
+
+    def __setstate__(self, state: object) -> None:
+        self.held = state
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_states_that_are_no_attributes(tmp_path: Path, legacy: bool) -> None:
+    weight = torch.arange(3.0)
+    value = {
+        "frozen": Frozen(weight, 7),
+        "tensor": Stated(weight + 1),
+        "list": Stated([weight + 2, Stated(weight + 3)]),
+        "pair": Stated((weight + 4, {"slot": weight + 5})),
+        "partial": functools.partial(print, weight + 6, end=weight + 7),
+    }
+    checkpoint = saved(tmp_path, value, _use_new_zipfile_serialization=not legacy)
+    found = {entry.name: numbers(entry)[0].item() for entry in checkpoint.entries}
+    assert found == {
+        "frozen.state[0]": 0,
+        "tensor.state": 1,
+        "list.state[0]": 2,
+        "list.state[1].state": 3,
+        "pair.state": 4,
+        "pair.slot": 5,
+        "partial.state[1][0]": 6,
+        "partial.state[2].end": 7,
+    }
+    assert ("frozen.state[1]", "7") in [(value.name, value.text) for value in checkpoint.values]
+
+
+def test_a_tensors_state_that_is_no_attributes(tmp_path: Path) -> None:
+    inner = made.tensor("0")
+    for state in (inner, b"(" + inner + b"N\x86l", b"N"):
+        data = b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(cbuiltins\nprint\ncm\nT\n)"
+        data += state + b"tR."
+        path = made.archive(tmp_path / "a.pt", data, s0=bytes(8))
+        names = [entry.name for entry in open_checkpoint(path).entries]
+        assert names[0] == "tensor"
+        assert len(names) == (1 if state == b"N" else 2)
+
+
+def test_a_module_quantized_dynamically(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = torch.ao.quantization.quantize_dynamic(
+            torch.nn.Sequential(torch.nn.Linear(3, 4)), {torch.nn.Linear}, dtype=torch.qint8
+        )
+        checkpoint = saved(tmp_path, model)
+    weight, bias = checkpoint.entries
+    assert weight.kind == "quantized"
+    assert weight.name == "0._packed_params._packed_params.state[0][0]"
+    source = tensor_source(weight)
+    array = source.read(Region.whole(source.shape))
+    assert np.array_equal(array, model[0].weight().dequantize().numpy())
+    assert torch.equal(numbers(bias), model[0].bias())
+
+
+def test_tensors_as_keys_have_names_to_type(tmp_path: Path) -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(3)).sum().backward()
+    optimizer.step()
+    found = {entry.name: entry for entry in saved(tmp_path, optimizer).entries}
+    states = optimizer.state
+    for index, parameter in enumerate((layer.weight, layer.bias)):
+        assert torch.equal(numbers(found[f"state[key {index}]"]), parameter.detach())
+        average = numbers(found[f"state[value {index}].exp_avg"])
+        assert torch.equal(average, states[parameter]["exp_avg"])
 
 
 def test_items_of_python_2(tmp_path: Path) -> None:

@@ -267,6 +267,8 @@ def test_a_dtensor_shows_what_is_here(tmp_path: Path) -> None:
     source = StoredTensor(part)
     assert source.read(Region.whole(source.shape)).tolist() == local.tolist()
     assert "DTensor" in entry.details["class"]
+    # Its class has slots. What it is made of is no entry of its own, and not counted twice.
+    assert part.name not in [each.name for each in checkpoint.entries]
     checkpoint.close()
 
 
