@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
-from inspector.analysis.tiles import Tile, finite_range, percentile_range
+from inspector.analysis.tiles import Tile
+from inspector.gui.levels import Levels, LevelsChoice, levels_of
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
-
-LevelsMode = Literal["automatic", "symmetric", "full", "percentile"]
 
 #: The name that leaves the choice of a map to the levels.
 AUTOMATIC_MAP: Final = "automatic"
@@ -51,30 +50,20 @@ _MARKS: Final = ((4, NEGATIVE_INFINITY), (2, POSITIVE_INFINITY), (1, NAN))
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
-    """The values at the two ends of the colour map."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Colouring:
     """How numbers become colours.
 
     Attributes
     ----------
-    mode
-        Where the levels come from: the values' range, the range made symmetric about zero, or the
-        1st to the 99th percentile of the picture's pixels. Automatic levels are symmetric where
-        there are values on both sides of zero, and the values' range elsewhere.
+    levels
+        Where the levels come from.
     colour_map
         The name of one of `COLOUR_MAPS`, or `AUTOMATIC_MAP`: a diverging one for levels that are
         symmetric about zero, else a sequential one.
     """
 
-    mode: LevelsMode
-    colour_map: str
+    levels: LevelsChoice
+    colour_map: str = AUTOMATIC_MAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +76,17 @@ class Picture:
         uint8, shape (height, width, 4): red, green, blue, alpha.
     levels
         None where nothing finite is shown.
+    colour_map
+        The name of the map that is used.
+    colouring
+        What was asked for.
     """
 
     tile: Tile
     pixels: NDArray[np.uint8]
     levels: Levels | None
     colour_map: str
+    colouring: Colouring
 
 
 @cache
@@ -100,22 +94,6 @@ def lookup_table(colour_map: str) -> NDArray[np.uint8]:
     """The map's 256 colours; uint8, shape (256, 3)."""
     table: NDArray[Any] = pg.colormap.get(colour_map).getLookupTable(nPts=256)
     return table.astype(np.uint8)
-
-
-def levels_of(tile: Tile, mode: LevelsMode) -> Levels | None:
-    """The levels for a tile's finite values; None if it has none."""
-    found = percentile_range(tile, 1, 99) if mode == "percentile" else finite_range(tile)
-    if found is None:
-        return None
-    low, high = found
-    if mode == "symmetric" or (mode == "automatic" and low < 0 < high):
-        largest = max(abs(low), abs(high)) or 1.0
-        return Levels(-largest, largest)
-    if low == high:
-        # A constant picture: its value stands in the middle of the map.
-        room = abs(low) * 0.5 or 0.5
-        return Levels(low - room, high + room)
-    return Levels(low, high)
 
 
 def resolved_map(name: str, levels: Levels | None) -> str:
@@ -126,29 +104,26 @@ def resolved_map(name: str, levels: Levels | None) -> str:
     return next(item.name for item in COLOUR_MAPS if item.diverging is diverging)
 
 
-def paint(tile: Tile, levels: Levels | None, colour_map: str) -> Picture:
+def paint(tile: Tile, levels: Levels | None, colouring: Colouring) -> Picture:
     """Colour a tile. A pixel that holds a NaN or an infinity has its marker's colour.
 
     Where a pixel stands for many cells, its neighbours have it too: one pixel among a million is
     there, but nobody sees it.
     """
     values = tile.values
-    colour_map = resolved_map(colour_map, levels)
+    colour_map = resolved_map(colouring.colour_map, levels)
     pixels = np.zeros((*values.shape, 4), np.uint8)
     if levels is not None:
         table = lookup_table(colour_map)
-        with np.errstate(invalid="ignore", over="ignore"):
-            # Halves, so that the width of a range near the largest float does not overflow.
-            width = levels.high / 2 - levels.low / 2
-            share = (values / 2 - levels.low / 2) / width
-            codes = np.nan_to_num(np.clip(share, 0, 1) * 255).astype(np.uint8)
+        with np.errstate(invalid="ignore"):
+            codes = np.nan_to_num(levels.shares(values) * 255).astype(np.uint8)
         pixels[..., :3] = table[codes]
         pixels[..., 3] = np.where(np.isnan(values), 0, 255)
     many = tile.plan.block_rows * tile.plan.block_columns > 1
     for flag, colour in _MARKS:
         marked = (tile.marks & flag) != 0
         pixels[_widened(marked) if many else marked] = (*colour, 255)
-    return Picture(tile, pixels, levels, colour_map)
+    return Picture(tile, pixels, levels, colour_map, colouring)
 
 
 def _widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -165,7 +140,7 @@ def _widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def picture(tile: Tile, colouring: Colouring) -> Picture:
     """Colour a tile with levels of its own."""
-    return paint(tile, levels_of(tile, colouring.mode), colouring.colour_map)
+    return paint(tile, levels_of(tile, colouring.levels), colouring)
 
 
 def caption(tile: Tile, reduction: str) -> str:

@@ -106,7 +106,7 @@ def cells_image(
     """A whole plane with one pixel a cell, in the colours of its overview. In a worker."""
     plan = TilePlan(range(plane.rows), range(plane.columns), 1, 1)
     tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
-    pixels = paint(tile, overview.levels, overview.colour_map).pixels
+    pixels = paint(tile, overview.levels, overview.colouring).pixels
     height, width = pixels.shape[:2]
     form = QImage.Format.Format_RGBA8888
     # A copy, since the image does not keep the array alive.

@@ -28,6 +28,8 @@ from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
 from inspector.checkpoints.model import TensorEntry
+from inspector.gui.level_lines import LevelLines
+from inspector.gui.levels import Levels
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
@@ -93,6 +95,10 @@ class StatisticsPanel(QWidget):
     """
 
     failed = Signal(object)
+    #: An `Analysis`: what is known so far; None where the counting begins anew.
+    analysed = Signal(object)
+    #: The user drags levels to these two values, ``low < high``.
+    levels_dragged = Signal(float, float)
 
     def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
         super().__init__(parent)
@@ -174,6 +180,8 @@ class StatisticsPanel(QWidget):
         self._plot.getPlotItem().getAxis("bottom").setStyle(maxTickLevel=0)
         self._curve: Any = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)
         self._plot.addItem(self._curve)
+        self._lines = LevelLines(self._plot.getPlotItem())
+        self._lines.dragged.connect(self.levels_dragged)
         return self._plot
 
     def _build_foot(self) -> QHBoxLayout:
@@ -221,8 +229,19 @@ class StatisticsPanel(QWidget):
         """The histogram shown; None while it is being counted."""
         return self._found.histogram if self._found is not None else None
 
+    def show_levels(self, levels: Levels | None) -> None:
+        """Show on the histogram which values have the two ends of the picture's colours."""
+        self._lines.show_levels(levels)
+        self._show_range()
+
+    @property
+    def level_lines(self) -> LevelLines:
+        """The two lines on the histogram."""
+        return self._lines
+
     def _restart(self) -> None:
         self._found = None
+        self.analysed.emit(None)
         for key, _, _ in _ROWS + _MORE:
             self._figures[key].setText("…")
             self._places[key].clear()
@@ -296,6 +315,7 @@ class StatisticsPanel(QWidget):
     def _show(self, found: Analysis) -> None:
         """Show what is known so far."""
         before, self._found = self._found, found
+        self.analysed.emit(found)
         if before is None:
             self._show_statistics(found.statistics)
         if found.histogram is not None and (before is None or before.histogram is None):
@@ -360,15 +380,21 @@ class StatisticsPanel(QWidget):
             self._curve.setData([0, 1], [0], stepMode="center")
             self._bins.clear()
             self._curve.setVisible(False)
+            self._lines.set_range(None)
             return
         counts = found.counts.astype(np.float64)
         if self._logarithmic.isChecked():
             counts = np.log10(counts + 1)
         self._curve.setVisible(True)
         self._curve.setData(found.edges, counts, stepMode="center")
-        self._plot.setXRange(float(found.edges[0]), float(found.edges[-1]), padding=0.01)
+        self._lines.set_range((float(found.edges[0]), float(found.edges[-1])))
+        self._show_range()
         self._plot.setYRange(0, float(counts.max()) * 1.05, padding=0)
         self._bins.setText(f"{len(found.counts)} bins")
+
+    def _show_range(self) -> None:
+        if self._lines.range is not None:
+            self._plot.setXRange(*self._lines.range, padding=0.01)
 
     def _colour_names(self) -> None:
         weak = faint(self.palette()).name()
@@ -394,6 +420,7 @@ class StatisticsPanel(QWidget):
         self._curve.setPen(pg.mkPen(bar))
         bar.setAlphaF(0.55)
         self._curve.setBrush(bar)
+        self._lines.take_palette(colours)
         self._colour_names()
 
 

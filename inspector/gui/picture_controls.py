@@ -1,0 +1,223 @@
+"""What the user sets about the picture: levels, colours, what a pixel shows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.analysis.tiles import Reduction
+from inspector.gui.colours import AUTOMATIC_MAP, COLOUR_MAPS, Colouring
+from inspector.gui.levels import LevelsChoice, LevelsMode, Limits
+from inspector.values.text import number_text
+
+_REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
+    ("largest magnitude", "Max |x|"),
+    ("mean", "Mean"),
+    ("minimum", "Minimum"),
+    ("maximum", "Maximum"),
+)
+_LEVELS: Final[tuple[tuple[LevelsMode, str], ...]] = (
+    ("automatic", "Automatic levels"),
+    ("symmetric", "Symmetric"),
+    ("full", "Min to max"),
+    ("percentile", "1 to 99 %"),
+    ("hand", "By hand"),
+)
+_MAPS: Final = (
+    (AUTOMATIC_MAP, "Automatic colours"),
+    *((item.name, item.label) for item in COLOUR_MAPS),
+)
+#: What a number that cannot be taken is written in: readable on light and on dark.
+_WRONG: Final = QColor("#d9463b")
+
+
+class PictureControls(QWidget):
+    """The row above the picture, and below it the numbers of levels by hand."""
+
+    recoloured = Signal()
+    reduced = Signal()
+    fit_requested = Signal()
+    #: Whether cells are to be squares.
+    squared = Signal(bool)
+    #: Whether the profiles are to be shown.
+    profiled = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._limits: Limits | None = None
+        self._hand: tuple[float, float] | None = None
+        self._build_boxes()
+        row = QHBoxLayout()
+        for widget in (self.levels, self.maps, self.reductions, self.logarithmic):
+            row.addWidget(widget)
+        row.addWidget(self.square)
+        row.addStretch(1)
+        row.addWidget(self.fit)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row)
+        layout.addWidget(self._build_numbers())
+        self.levels.currentIndexChanged.connect(self._choose_levels)
+        self.maps.currentIndexChanged.connect(self.recoloured)
+        self.logarithmic.toggled.connect(self.recoloured)
+        self.reductions.currentIndexChanged.connect(self.reduced)
+        self.square.toggled.connect(self.squared)
+        self.fit.clicked.connect(self.fit_requested)
+
+    def _build_boxes(self) -> None:
+        self.levels = _choices(
+            _LEVELS,
+            "Levels",
+            "Which values get the two ends of the colours; those beyond have the same. "
+            "Automatic: from the picture's pixels, symmetric about zero for values on both sides "
+            "of it. Symmetric, min to max, 1 to 99 %: of all the tensor's numbers, once they are "
+            "counted. By hand: typed, or dragged in the histogram",
+        )
+        self.maps = _choices(
+            _MAPS,
+            "Colours",
+            "Colour maps that are safe for colour-blind readers. Automatic: blue to red for "
+            "levels that are symmetric about zero, Viridis for others",
+        )
+        self.reductions = _choices(
+            _REDUCTIONS,
+            "One pixel shows",
+            "What a pixel shows that stands for several cells. With the largest magnitude, "
+            "no outlier can vanish.",
+        )
+        self.logarithmic = QCheckBox("Log")
+        self.logarithmic.setToolTip(
+            "Colours follow the logarithm of the magnitude, on both sides of zero; around zero, "
+            "up to a tenth of a typical magnitude, they are linear"
+        )
+        self.square = QCheckBox("Square")
+        self.square.setToolTip("Show every cell as a square instead of filling the space")
+        self.fit = QToolButton()
+        self.fit.setText("Fit")
+        self.fit.setToolTip("Show the whole plane (double-click in the picture)")
+
+    def _build_numbers(self) -> QWidget:
+        self.low, self.high = QLineEdit(), QLineEdit()
+        self._numbers = QWidget()
+        row = QHBoxLayout(self._numbers)
+        row.setContentsMargins(0, 0, 0, 0)
+        for word, edit, name in (("From", self.low, "Lowest"), ("to", self.high, "Highest")):
+            edit.setAccessibleName(f"{name} level")
+            edit.setToolTip(f"{name} level: the value at this end of the colours, such as -1.5e-3")
+            edit.setMaximumWidth(150)
+            edit.setAcceptDrops(False)
+            edit.textEdited.connect(self._mark)
+            edit.editingFinished.connect(self._type)
+            row.addWidget(QLabel(word))
+            row.addWidget(edit)
+        row.addStretch(1)
+        self._numbers.hide()
+        return self._numbers
+
+    # State --------------------------------------------------------------------------------------
+
+    @property
+    def reduction(self) -> Reduction:
+        """What a pixel shows that stands for several cells."""
+        return _REDUCTIONS[self.reductions.currentIndex()][0]
+
+    @property
+    def mode(self) -> LevelsMode:
+        """Where the levels come from."""
+        return _LEVELS[self.levels.currentIndex()][0]
+
+    @property
+    def colouring(self) -> Colouring:
+        """How numbers become colours at present."""
+        # Only what matters, so that nothing is painted again for the same colours.
+        hand = self._hand if self.mode == "hand" else None
+        limits = self._limits if self.mode in ("symmetric", "full", "percentile") else None
+        choice = LevelsChoice(self.mode, self.logarithmic.isChecked(), hand, limits)
+        return Colouring(choice, _MAPS[self.maps.currentIndex()][0])
+
+    def set_limits(self, limits: Limits | None) -> None:
+        """Take up what is known of the tensor's numbers."""
+        before, self._limits = self.colouring, limits
+        if self.colouring != before:
+            self.recoloured.emit()
+
+    def show_levels(self, low: float, high: float) -> None:
+        """Tell the levels of the picture: by hand, one goes on from them."""
+        if self.mode != "hand":
+            self._hand = (low, high)
+
+    def set_levels(self, low: float, high: float) -> None:
+        """Levels by hand, from elsewhere; finite, ``low < high``."""
+        self._hand = (low, high)
+        self._write_numbers()
+        if self.mode == "hand":
+            self.recoloured.emit()
+        else:
+            self.levels.setCurrentIndex([name for name, _ in _LEVELS].index("hand"))
+
+    # By hand ------------------------------------------------------------------------------------
+
+    def _choose_levels(self) -> None:
+        self._numbers.setVisible(self.mode == "hand")
+        self._write_numbers()
+        self.recoloured.emit()
+
+    def _write_numbers(self) -> None:
+        if self._hand is not None:
+            for edit, value in zip((self.low, self.high), self._hand, strict=True):
+                edit.setText(number_text(value))
+        self._mark()
+
+    def _typed(self) -> tuple[float, float] | None:
+        """The numbers in the two fields; None if these are no levels."""
+        low, high = _number(self.low.text()), _number(self.high.text())
+        return (low, high) if low is not None and high is not None and low < high else None
+
+    def _mark(self) -> None:
+        """Show whether what is typed can be taken."""
+        for edit in (self.low, self.high):
+            palette = self.palette()
+            if self._typed() is None:
+                palette.setColor(QPalette.ColorRole.Text, _WRONG)
+            edit.setPalette(palette)
+
+    def _type(self) -> None:
+        typed = self._typed()
+        written = self._hand and tuple(float(number_text(value)) for value in self._hand)
+        # The text of a level that was dragged is rounded: to leave the field changes nothing.
+        if typed is not None and typed != written:
+            self._hand = typed
+            self.recoloured.emit()
+
+
+def _number(text: str) -> float | None:
+    """A finite number as it is typed, whatever the locale; a true minus sign is one."""
+    try:
+        value = float(text.strip().replace("−", "-"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboBox:
+    box = QComboBox()
+    box.addItems([label for _, label in items])
+    box.setAccessibleName(name)
+    box.setToolTip(f"{name}: {tip}")
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    box.setMinimumWidth(80)
+    return box

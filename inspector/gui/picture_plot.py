@@ -1,0 +1,190 @@
+"""The plot in which the picture is drawn: its axes, cross-hair and bar of colours."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QSizePolicy
+
+from inspector.analysis.tiles import TilePlan, plan_tile
+from inspector.gui.colours import Picture
+from inspector.gui.theme import faint
+from inspector.values.regions import Plane
+
+#: A cell reaches half a unit to either side of its index, so that the axes number its middle.
+HALF: Final = 0.5
+
+
+class IndexAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """An axis of whole numbers: between two cells there is nothing to number."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        """Spacing and offset of each level of ticks, the widest first."""
+        levels = [level for level in super().tickSpacing(low, high, size) if level[0] >= 1]
+        return levels or [(1.0, 0.0)]
+
+
+class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """Draws pictures of one plane above each other, row 0 on top."""
+
+    #: The row and column under the mouse as a tuple, or None.
+    hovered = Signal(object)
+    #: A row and a column as a tuple.
+    clicked = Signal(object)
+    double_clicked = Signal()
+    #: Another part of the plane is visible.
+    moved = Signal()
+
+    def __init__(self) -> None:
+        self._axes = {side: IndexAxis(orientation=side) for side in ("left", "bottom")}
+        super().__init__(axisItems=self._axes)
+        self._plane = Plane.first((0,))
+        self.setAcceptDrops(False)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 100)
+        # Room for half a label above the topmost row.
+        self.getPlotItem().layout.setContentsMargins(0, 8, 0, 0)
+        self._box: Any = self.getViewBox()
+        self._box.invertY(True)
+        self._box.setDefaultPadding(0)
+        self._images = tuple(pg.ImageItem(axisOrder="row-major") for _ in range(2))
+        for level, image in enumerate(self._images):
+            image.setZValue(level - 10)
+            self.addItem(image)
+        self._cross = tuple(pg.InfiniteLine(angle=angle, movable=False) for angle in (0, 90))
+        for line in self._cross:
+            self.addItem(line, ignoreBounds=True)
+        self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
+        self._bar.setImageItem([], insert_in=self.getPlotItem())
+        self._bar.axis.setWidth(58)  # six digits and a sign
+        for axis in (*self._axes.values(), self._bar.axis):
+            # Each tick is several calls from Python: most of what a repaint costs.
+            axis.setStyle(maxTickLevel=0)
+        self._box.sigRangeChanged.connect(lambda: self.moved.emit())
+        scene = self.scene()
+        scene.sigMouseMoved.connect(lambda point: self.hovered.emit(self._cell_under(point)))
+        scene.sigMouseClicked.connect(self._mouse_clicked)
+        self.setToolTip("")
+
+    # The view -----------------------------------------------------------------------------------
+
+    def set_plane(self, plane: Plane) -> None:
+        """Name the axes, and keep the view inside the plane."""
+        self._plane = plane
+        for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
+            self.getPlotItem().setLabel(side, "" if axis is None else f"axis {axis}")
+            self.getPlotItem().showAxis(side, axis is not None)  # after the label, which shows it
+        if not plane.is_empty:
+            self._box.setLimits(
+                xMin=-HALF, xMax=plane.columns - HALF, yMin=-HALF, yMax=plane.rows - HALF
+            )
+            self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
+
+    def fit(self) -> None:
+        """Show the whole plane."""
+        if not self._plane.is_empty:
+            area = QRectF(-HALF, -HALF, self._plane.columns, self._plane.rows)
+            self._box.setRange(area, padding=0)
+
+    def set_square(self, square: bool) -> None:
+        """Show cells as squares, or fill the space."""
+        self._box.setAspectLocked(square)
+        self.fit()
+
+    @property
+    def view(self) -> Any:
+        """pyqtgraph's view, in which a cell is a square of one unit around its index."""
+        return self._box
+
+    def whole_plan(self) -> TilePlan:
+        """What to draw of the whole plane in the room that there is."""
+        return self._plan((0.0, float(self._plane.rows)), (0.0, float(self._plane.columns)))
+
+    def visible_plan(self) -> TilePlan:
+        """What to draw of the visible part."""
+        (left, right), (top, bottom) = self._box.viewRange()
+        return self._plan((top + HALF, bottom + HALF), (left + HALF, right + HALF))
+
+    def _plan(self, rows: tuple[float, float], columns: tuple[float, float]) -> TilePlan:
+        ratio = self.devicePixelRatioF()
+        size = max(1, int(self._box.width() * ratio)), max(1, int(self._box.height() * ratio))
+        return plan_tile(self._plane.rows, self._plane.columns, rows, columns, size)
+
+    # What is drawn ------------------------------------------------------------------------------
+
+    def show_picture(self, level: int, made: Picture | None) -> None:
+        """Draw a picture, or none: at level 0 below, at level 1 on top."""
+        if made is None:
+            self._images[level].clear()
+            return
+        plan = made.tile.plan
+        height, width = made.pixels.shape[:2]
+        self._images[level].setImage(made.pixels, autoLevels=False)
+        self._images[level].setRect(
+            QRectF(
+                plan.columns.start - HALF,
+                plan.rows.start - HALF,
+                width * plan.block_columns,
+                height * plan.block_rows,
+            )
+        )
+
+    def show_bar(self, made: Picture | None) -> None:
+        """Show which colours stand for which values."""
+        levels = made.levels if made is not None else None
+        self._bar.setVisible(levels is not None)
+        if made is not None and levels is not None:
+            ticks = levels.ticks()
+            self._bar.setColorMap(pg.colormap.get(made.colour_map))
+            self._bar.setLevels((levels.place(levels.low), levels.place(levels.high)))
+            self._bar.axis.setTicks(None if ticks is None else [ticks])
+
+    def bar_texts(self) -> list[str]:
+        """What stands beside the bar on a logarithmic scale; empty on a linear one."""
+        ticks = self._bar.axis._tickLevels
+        return [text for _, text in ticks[0]] if ticks else []
+
+    def show_cross(self, row: int, column: int) -> None:
+        """Move the cross-hair to a cell."""
+        self._cross[0].setPos(row)
+        self._cross[1].setPos(column)
+        self._cross[1].setVisible(self._plane.column_axis is not None)
+
+    # Mouse and palette --------------------------------------------------------------------------
+
+    def _cell_under(self, point: QPointF) -> tuple[int, int] | None:
+        if self._plane.is_empty or not self._box.sceneBoundingRect().contains(point):
+            return None
+        at = self._box.mapSceneToView(point)
+        row, column = int((at.y() + HALF) // 1), int((at.x() + HALF) // 1)
+        inside = 0 <= row < self._plane.rows and 0 <= column < self._plane.columns
+        return (row, column) if inside else None
+
+    def _mouse_clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.double_clicked.emit()
+            return
+        cell = self._cell_under(event.scenePos())
+        if cell is not None:
+            self.clicked.emit(cell)
+
+    def take_palette(self, colours: QPalette) -> None:
+        """Take up the colours of the window."""
+        weak = faint(colours)
+        self.setBackground(colours.color(QPalette.ColorRole.Window))
+        for axis in self._axes.values():
+            axis.setPen(weak)
+            axis.setTextPen(weak)
+        self._bar.axis.setPen(weak)
+        self._bar.axis.setTextPen(colours.color(QPalette.ColorRole.Text))
+        cross = QColor(colours.color(QPalette.ColorRole.Highlight))
+        cross.setAlphaF(0.8)
+        for line in self._cross:
+            line.setPen(pg.mkPen(cross, width=1))
