@@ -309,7 +309,7 @@ def _moved(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tenso
 def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> TensorEntry:
     layout = layout_text(args[0]) if args else ""
     parts = args[1] if len(args) > 1 else None
-    names = _SPARSE_PARTS.get(layout)
+    names = SPARSE_PARTS.get(layout)
     if names is None or type(parts) is not tuple or len(parts) <= len(names):
         raise _DamagedError("Its sparse layout is not known, or damaged.")
     components = tuple(
@@ -331,7 +331,7 @@ def _sparse(r: Rebuilder, args: Args, name: str, path: Path, depth: int) -> Tens
         stride=(),
         storage=None,
         device=values.device,
-        kind=_SPARSE_KINDS[layout],
+        kind=SPARSE_KINDS[layout],
         requires_grad=values.requires_grad,
         components=components,
         details=details,
@@ -577,7 +577,8 @@ _NESTED_PARTS = ("values", "sizes", "strides", "storage_offsets")
 #: dtype of the numbers that a quantized dtype stores.
 _CODES: Final = {"qint8": "int8", "qint32": "int32"}
 
-_SPARSE_PARTS: Final = {
+#: The tensors that a sparse one is made of, by torch's layout; its values come last.
+SPARSE_PARTS: Final = {
     "sparse_coo": ("indices", "values"),
     "sparse_csr": ("crow_indices", "col_indices", "values"),
     "sparse_csc": ("ccol_indices", "row_indices", "values"),
@@ -585,7 +586,8 @@ _SPARSE_PARTS: Final = {
     "sparse_bsc": ("ccol_indices", "row_indices", "values"),
 }
 
-_SPARSE_KINDS: Final[dict[str, Kind]] = {
+#: The kind of an entry by torch's layout.
+SPARSE_KINDS: Final[dict[str, Kind]] = {
     "sparse_coo": "sparse_coo",
     "sparse_csr": "sparse_csr",
     "sparse_csc": "sparse_csc",

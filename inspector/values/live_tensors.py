@@ -24,7 +24,7 @@ from inspector.checkpoints.model import (
     TensorEntry,
 )
 from inspector.checkpoints.naming import display_text, join_name
-from inspector.checkpoints.rebuild import codes_of
+from inspector.checkpoints.rebuild import SPARSE_KINDS, SPARSE_PARTS, codes_of
 from inspector.values.arrays import Array
 from inspector.values.live_bytes import LiveStorages
 
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 #: Tensors in tensors in tensors, at most.
 _MAX_NESTING: Final = 4
-
-_SPARSE: Final[dict[str, tuple[Kind, tuple[str, ...]]]] = {
-    "sparse_coo": ("sparse_coo", ("indices", "values")),
-    "sparse_csr": ("sparse_csr", ("crow_indices", "col_indices", "values")),
-    "sparse_csc": ("sparse_csc", ("ccol_indices", "row_indices", "values")),
-    "sparse_bsr": ("sparse_bsr", ("crow_indices", "col_indices", "values")),
-    "sparse_bsc": ("sparse_bsc", ("ccol_indices", "row_indices", "values")),
-}
 
 Path = tuple[PathPart, ...]
 
@@ -78,7 +70,7 @@ class LiveTensors:
             return _described(tensor, name, path, "meta", problem=problem)
         if tensor.is_nested:
             return self._nested(tensor, name, path, depth)
-        if layout in _SPARSE:
+        if layout in SPARSE_PARTS:
             return self._sparse(tensor, layout, name, path, depth)
         if layout != "strided":
             problem = (
@@ -168,7 +160,7 @@ class LiveTensors:
     def _sparse(
         self, tensor: torch.Tensor, layout: str, name: str, path: Path, depth: int
     ) -> TensorEntry:
-        kind, names = _SPARSE[layout]
+        kind, names = SPARSE_KINDS[layout], SPARSE_PARTS[layout]
         details = {"layout": layout}
         if layout == "sparse_coo":
             # The public ones refuse what is not coalesced.

@@ -1,14 +1,20 @@
-"""Entries over bytes in memory, for what no library would write."""
+"""Entries of files that torch wrote, and over bytes in memory for what no library would write."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import Kind, Storage, TensorEntry
+from inspector.values.forms import Form
+from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 
 
 class Bytes:
@@ -50,6 +56,23 @@ def same(left: np.ndarray, right: np.ndarray) -> None:
         if ours.dtype.kind == "f":
             zero = ours == 0
             np.testing.assert_array_equal(np.signbit(ours[zero]), np.signbit(theirs[zero]))
+
+
+def saved(tmp_path: Path, tensor: torch.Tensor) -> TensorEntry:
+    """The entry of a tensor in a file that torch wrote."""
+    path = tmp_path / "saved.pt"
+    torch.save({"t": tensor}, path)
+    (entry,) = open_checkpoint(path).entries
+    return entry
+
+
+def whole(entry: TensorEntry, form: Form = "values") -> np.ndarray:
+    """All of a tensor in one of its forms."""
+    source = tensor_source(entry, form)
+    found = source.read(Region.whole(source.shape))
+    assert found.dtype == source.dtype.values
+    assert not found.flags.writeable
+    return found
 
 
 def dense(name: str, array: np.ndarray, dtype: str = "", **facts: Any) -> TensorEntry:

@@ -11,7 +11,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
-from made_entries import dense, same
+from made_entries import dense, same, whole
+from made_entries import saved as one
 
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
@@ -19,22 +20,6 @@ from inspector.checkpoints.model import Kind, Storage, TensorEntry
 from inspector.values.forms import Form, forms_of
 from inspector.values.regions import Region, parse_region
 from inspector.values.tensors import tensor_source
-
-
-def one(tmp_path: Path, tensor: torch.Tensor) -> TensorEntry:
-    path = tmp_path / "saved.pt"
-    torch.save({"t": tensor}, path)
-    (entry,) = open_checkpoint(path).entries
-    return entry
-
-
-def whole(entry: TensorEntry, form: Form) -> np.ndarray:
-    source = tensor_source(entry, form)
-    array = source.read(Region.whole(source.shape))
-    assert array.dtype == source.dtype.values
-    assert not array.flags.writeable
-    return array
-
 
 #: Every dtype that the installed torch has, so that a new one fails here.
 NAMES = sorted(

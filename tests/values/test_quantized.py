@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import made_entries
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_entries import dense, same, source_of
+from made_entries import dense, same, source_of, whole
 
-from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.geometry import contiguous
 from inspector.checkpoints.model import Quantizer, TensorEntry
-from inspector.values.forms import Form, forms_of
+from inspector.values.forms import forms_of
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
@@ -27,19 +27,9 @@ PACKED = {"quint4x2": 2, "quint2x4": 4}
 
 
 def saved(tmp_path: Path, tensor: torch.Tensor) -> TensorEntry:
-    path = tmp_path / "saved.pt"
-    torch.save({"t": tensor}, path)
-    (entry,) = open_checkpoint(path).entries
+    entry = made_entries.saved(tmp_path, tensor)
     assert forms_of(entry) == ("values", "integers", "raw")
     return entry
-
-
-def whole(entry: TensorEntry, form: Form = "values") -> np.ndarray:
-    source = tensor_source(entry, form)
-    found = source.read(Region.whole(source.shape))
-    assert found.dtype == source.dtype.values
-    assert not found.flags.writeable
-    return found
 
 
 def every(dtype: torch.dtype) -> torch.Tensor:

@@ -15,12 +15,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_entries import in_memory, made_of, same, source_of
+from made_entries import in_memory, made_of, same, saved, source_of, whole
 
-from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import TensorEntry
-from inspector.values.forms import Form, forms_of
+from inspector.values.forms import forms_of
 from inspector.values.regions import Region, parse_region
 from inspector.values.tensors import tensor_source
 
@@ -37,21 +36,6 @@ DTYPES = [
     *("bool", "uint8", "int8", "int16", "int32", "int64"),
     *("float16", "bfloat16", "float32", "float64", "complex32", "complex64", "complex128"),
 ]
-
-
-def saved(tmp_path: Path, tensor: torch.Tensor) -> TensorEntry:
-    path = tmp_path / "saved.pt"
-    torch.save({"t": tensor}, path)
-    (entry,) = open_checkpoint(path).entries
-    return entry
-
-
-def whole(entry: TensorEntry, form: Form = "values") -> np.ndarray:
-    source = tensor_source(entry, form)
-    found = source.read(Region.whole(source.shape))
-    assert found.dtype == source.dtype.values
-    assert not found.flags.writeable
-    return found
 
 
 def answer(tensor: torch.Tensor) -> np.ndarray:
