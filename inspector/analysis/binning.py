@@ -112,6 +112,11 @@ class FloatBins:
         self.counts += by_bin[:, 1:].sum(axis=1)
         self.counts += self._beside_edges(block[near], index[near] // _FINE)
 
+    def place(self, value: float) -> int:
+        """The bin of one value within the edges, as ``np.histogram`` has it."""
+        found = int(np.searchsorted(self.edges, value, side="right")) - 1
+        return min(found, self.counts.size - 1)
+
     def _locate(self, block: Array) -> NDArray[np.int32]:
         """The step of each value: ``(value - low) * scale + 0.5``, rounded down."""
         single = block.dtype == np.float32 and self._narrow
@@ -164,6 +169,10 @@ class IntegerBins:
             self._width *= 2
         self.counts = np.zeros(count, dtype=np.int64)
         self._places = np.empty(most, dtype=np.uint64)
+
+    def place(self, value: int) -> int:
+        """The bin of one value within the bins."""
+        return (value - self._low) // self._width
 
     def add(self, block: Array) -> None:
         """Count a block of integers of 32 or 64 bits, all of them within the bins."""

@@ -77,6 +77,9 @@ def histogram(
     if has_patterns(source.dtype):
         patterns = count_patterns(source, region, check=check, progress=progress, block=block)
         return histogram_of_patterns(patterns, statistics, bins)
+    if statistics.distinct is not None:
+        progress(1.0)
+        return histogram_of_distinct(statistics, bins)
     if not statistics.finite:
         progress(1.0)
         return _nothing()
@@ -87,6 +90,17 @@ def histogram(
         for _, values in flat_blocks(source, region, most=most, check=check, progress=progress):
             kept = values[np.isfinite(values)] if drop else values
             spread.add(_magnitudes(kept) if kept.dtype.kind == "c" else kept)
+    return Histogram(spread.counts, spread.edges, exact=True)
+
+
+def histogram_of_distinct(statistics: Statistics, bins: int = 256) -> Histogram:
+    """The histogram of a region with few distinct values, as `histogram` gives it."""
+    assert statistics.distinct is not None
+    if not statistics.distinct:
+        return _nothing()
+    spread = bins_of(statistics, bins, 1)
+    for value, count in statistics.distinct:
+        spread.counts[spread.place(value)] += count  # type: ignore[arg-type]
     return Histogram(spread.counts, spread.edges, exact=True)
 
 

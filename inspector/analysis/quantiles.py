@@ -9,8 +9,10 @@ collected and sorted.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -76,6 +78,9 @@ def quantiles(
     if has_patterns(source.dtype):
         patterns = count_patterns(source, region, check=check, progress=progress, block=block)
         return quantiles_of_patterns(patterns, shares)
+    if statistics.distinct is not None:
+        progress(1.0)
+        return _of_distinct(statistics, shares)
     if not statistics.finite:
         progress(1.0)
         return ()
@@ -108,6 +113,23 @@ def quantiles_of_patterns(
     return tuple(
         _between(at(low), at(high), share * (total - 1) - low)
         for share, (low, high) in zip(shares, _ranks(shares, total), strict=True)
+    )
+
+
+def _of_distinct(statistics: Statistics, shares: tuple[float, ...]) -> tuple[Number, ...]:
+    """The quantiles of few distinct values, of which it is known how often each occurs."""
+    assert statistics.distinct is not None
+    ordered = [value for value, _ in statistics.distinct]
+    ends = list(accumulate(count for _, count in statistics.distinct))
+    if not ends:
+        return ()
+
+    def at(rank: int) -> Number:
+        return ordered[bisect_right(ends, rank)]
+
+    return tuple(
+        _between(at(low), at(high), share * (ends[-1] - 1) - low)
+        for share, (low, high) in zip(shares, _ranks(shares, ends[-1]), strict=True)
     )
 
 

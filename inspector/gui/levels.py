@@ -62,7 +62,7 @@ class Levels:
         return math.copysign(math.log1p(abs(value) / self.linear), value)
 
     def ticks(self) -> list[tuple[float, str]] | None:
-        """Places and texts for a logarithmic bar: zero, the ends, powers of ten. None for a linear one."""
+        """Places and texts of a logarithmic bar: zero, ends, powers of ten. None if linear."""
         if self.linear is None:
             return None
         largest = max(abs(self.low), abs(self.high))
