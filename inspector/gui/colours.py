@@ -46,7 +46,7 @@ COLOUR_MAPS: Final = (
 )
 
 #: Which colour marks which of a tile's flags; where several hold, the last one shows.
-_MARKS: Final = ((4, NEGATIVE_INFINITY), (2, POSITIVE_INFINITY), (1, NAN))
+MARKS: Final = ((4, NEGATIVE_INFINITY), (2, POSITIVE_INFINITY), (1, NAN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def paint(tile: Tile, levels: Levels | None, colouring: Colouring) -> Picture:
         pixels[..., :3] = table[codes]
         pixels[..., 3] = np.where(np.isnan(values), 0, 255)
     many = tile.plan.block_rows * tile.plan.block_columns > 1
-    for flag, colour in _MARKS:
+    for flag, colour in MARKS:
         marked = (tile.marks & flag) != 0
         pixels[_widened(marked) if many else marked] = (*colour, 255)
     return Picture(tile, pixels, levels, colour_map, colouring)

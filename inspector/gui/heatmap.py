@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from inspector.analysis.summary import Analysis
 from inspector.analysis.tiles import Reduction, TilePlan, preview_tile, render_tile
+from inspector.gui.cell_numbers import MOST, read_texts
 from inspector.gui.colours import Colouring, Picture, caption, paint, picture
 from inspector.gui.levels import Limits
 from inspector.gui.picture_controls import PictureControls
@@ -140,8 +141,9 @@ class Heatmap(QWidget):
         self.plot.show_picture(0, None)
         self.levels_changed.emit(None)
         self._drop_detail()
-        for lane in ("overview", "colours"):
+        for lane in ("overview", "colours", "numbers"):
             self._runner.supersede(lane)
+        self.plot.show_numbers(None)
         self._recolouring = False
         self._settled.stop()
         if self._is_drawable():
@@ -195,6 +197,7 @@ class Heatmap(QWidget):
             self._render()
             return
         plan = self.plot.visible_plan()
+        self._write_numbers(source, plane, plan)
         if not _coarser_than(overview.tile.plan, plan):
             self._drop_detail()
             self._show_captions()
@@ -214,6 +217,22 @@ class Heatmap(QWidget):
             return
         self.plot.show_picture(1, made)
         self._show_captions()
+
+    def _write_numbers(self, source: ArraySource, plane: Plane, plan: TilePlan) -> None:
+        """Write into the cells in view what they hold, where there is room for it."""
+        characters = self.plot.numbers.characters
+        if not characters or len(plan.rows) * len(plan.columns) > MOST:
+            self._runner.supersede("numbers")
+            self.plot.show_numbers(None)
+            return
+        self._runner.submit(
+            "numbers",
+            Request(
+                work=lambda _: read_texts(source, plane, plan.rows, plan.columns, characters),
+                done=self.plot.show_numbers,
+                failed=self.failed.emit,
+            ),
+        )
 
     def _drop_detail(self) -> None:
         self._runner.supersede("detail")

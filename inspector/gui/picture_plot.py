@@ -10,7 +10,9 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QSizePolicy
 
 from inspector.analysis.tiles import TilePlan, plan_tile
+from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
+from inspector.gui.marker_layer import MarkerLayer
 from inspector.gui.theme import faint
 from inspector.values.regions import Plane
 
@@ -42,6 +44,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._axes = {side: IndexAxis(orientation=side) for side in ("left", "bottom")}
         super().__init__(axisItems=self._axes)
         self._plane = Plane.first((0,))
+        self._square = False
         self.setAcceptDrops(False)
         self.setMenuEnabled(False)
         self.hideButtons()
@@ -59,6 +62,10 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._cross = tuple(pg.InfiniteLine(angle=angle, movable=False) for angle in (0, 90))
         for line in self._cross:
             self.addItem(line, ignoreBounds=True)
+        self._dots = MarkerLayer()
+        self.addItem(self._dots, ignoreBounds=True)
+        self.numbers = CellNumbers(self._box)
+        self._shown: list[Picture | None] = [None, None]
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
         self._bar.setImageItem([], insert_in=self.getPlotItem())
         self._bar.axis.setWidth(58)  # six digits and a sign
@@ -79,11 +86,18 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
             self.getPlotItem().setLabel(side, "" if axis is None else f"axis {axis}")
             self.getPlotItem().showAxis(side, axis is not None)  # after the label, which shows it
-        if not plane.is_empty:
-            self._box.setLimits(
-                xMin=-HALF, xMax=plane.columns - HALF, yMin=-HALF, yMax=plane.rows - HALF
-            )
-            self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
+        self._limit()
+
+    def _limit(self) -> None:
+        plane = self._plane
+        if plane.is_empty:
+            return
+        ends: tuple[float | None, ...] = (-HALF, plane.columns - HALF, -HALF, plane.rows - HALF)
+        if self._square:
+            # The whole plane leaves room at two sides, which limits would cut off.
+            ends = (None, None, None, None)
+        self._box.setLimits(**dict(zip(("xMin", "xMax", "yMin", "yMax"), ends, strict=True)))
+        self._box.setLimits(minXRange=min(4, plane.columns), minYRange=min(4, plane.rows))
 
     def fit(self) -> None:
         """Show the whole plane."""
@@ -93,6 +107,8 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
 
     def set_square(self, square: bool) -> None:
         """Show cells as squares, or fill the space."""
+        self._square = square
+        self._limit()
         self._box.setAspectLocked(square)
         self.fit()
 
@@ -119,6 +135,9 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
 
     def show_picture(self, level: int, made: Picture | None) -> None:
         """Draw a picture, or none: at level 0 below, at level 1 on top."""
+        self._shown[level] = made
+        self.numbers.show_pictures(*reversed(self._shown))
+        self._dots.show_picture(self._shown[1] or self._shown[0])
         if made is None:
             self._images[level].clear()
             return
@@ -153,7 +172,13 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         """Move the cross-hair to a cell."""
         self._cross[0].setPos(row)
         self._cross[1].setPos(column)
-        self._cross[1].setVisible(self._plane.column_axis is not None)
+        self.numbers.show_cell(row, column)
+
+    def show_numbers(self, held: CellTexts | None) -> None:
+        """Write numbers into the cells, or none; where there are, a frame is the cross-hair."""
+        self.numbers.show_texts(held)
+        self._cross[0].setVisible(held is None)
+        self._cross[1].setVisible(held is None and self._plane.column_axis is not None)
 
     # Mouse and palette --------------------------------------------------------------------------
 
@@ -188,3 +213,4 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         cross.setAlphaF(0.8)
         for line in self._cross:
             line.setPen(pg.mkPen(cross, width=1))
+        self.numbers.frame = colours.color(QPalette.ColorRole.Highlight)

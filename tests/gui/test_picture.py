@@ -9,16 +9,19 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 import torch
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from inspector.gui.cell_numbers import fitting_texts
 from inspector.gui.colours import lookup_table
 from inspector.gui.levels import Levels
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
-from inspector.gui.theme import Theme
+from inspector.gui.theme import NAN, Theme
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -206,3 +209,149 @@ def test_the_logarithmic_bar_has_the_values(
     qtbot.mouseClick(page.heatmap.controls.logarithmic, LEFT, pos=QPoint(8, 8))
     idle(qtbot, window)
     assert plot.bar_texts() == []
+
+
+# Numbers in cells --------------------------------------------------------------------------------
+
+
+def zoom(
+    qtbot: QtBot, window: MainWindow, page: TensorPage, cell: tuple[int, int], steps: int
+) -> None:
+    """Turn the wheel over a cell."""
+    plot = page.heatmap.plot
+    viewport = plot.viewport()
+    for _ in range(steps):
+        at = plot.view.mapViewToScene(QPointF(cell[1], cell[0]))
+        place = QPointF(plot.mapFromScene(at))
+        event = QWheelEvent(
+            place,
+            QPointF(viewport.mapToGlobal(place)),
+            QPoint(),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(viewport, event)
+    idle(qtbot, window)
+
+
+def cell_image(page: TensorPage, row: int, column: int) -> QImage:
+    """What is drawn in the inner part of a cell."""
+    plot = page.heatmap.plot
+    corners = [
+        plot.mapFromScene(plot.view.mapViewToScene(QPointF(column + x, row + y)))
+        for x, y in ((-0.45, -0.45), (0.45, 0.45))
+    ]
+    drawn: QImage = plot.grab(QRect(*corners)).toImage()
+    return drawn
+
+
+def shades(image: QImage) -> set[tuple[int, ...]]:
+    return {
+        image.pixelColor(x, y).getRgb()[:3]
+        for x in range(image.width())
+        for y in range(image.height())
+    }
+
+
+@pytest.mark.parametrize("square", [False, True])
+def test_close_cells_hold_their_numbers(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, square: bool
+) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    numbers = page.heatmap.plot.numbers
+    assert not numbers.characters
+    if square:
+        qtbot.mouseClick(page.heatmap.controls.square, LEFT, pos=QPoint(8, 8))
+    zoom(qtbot, window, page, (3, 4), 24)
+    assert numbers.held is not None
+    values = torch.load(checkpoint)["weight"]
+    for row, texts in zip(numbers.held.rows, numbers.held.texts, strict=True):
+        for column, text in zip(numbers.held.columns, texts, strict=True):
+            assert len(text) <= numbers.characters
+            assert float(text) == pytest.approx(values[row, column].item(), rel=0.05, nan_ok=True)
+    # -50 lies on the darkest blue; its neighbours are next to white.
+    assert (255, 255, 255) in shades(cell_image(page, 3, 4))
+    assert (0, 0, 0) not in shades(cell_image(page, 3, 4))
+    assert (0, 0, 0) in shades(cell_image(page, 3, 5))
+    if square:
+        image = cell_image(page, 3, 5)
+        assert abs(image.width() - image.height()) <= 2
+    for act in (qtbot.mouseClick, qtbot.mouseDClick, qtbot.mouseRelease):
+        act(page.heatmap.plot.viewport(), LEFT, pos=QPoint(200, 150))
+    idle(qtbot, window)
+    assert numbers.held is None
+
+
+def test_no_hole_is_seen_while_the_picture_is_moved(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    zoom(qtbot, window, page, (30, 20), 14)
+    plot = page.heatmap.plot
+    viewport, centre = plot.viewport(), QPoint(250, 130)
+    qtbot.mousePress(viewport, LEFT, pos=centre)
+    for step in range(1, 9):
+        move(viewport, centre + QPoint(20 * step, 15 * step))
+        area = plot.mapFromScene(plot.view.sceneBoundingRect()).boundingRect()
+        drawn = shades(plot.grab(area.adjusted(3, 3, -3, -3)).toImage())
+        ground = page.palette().window().color().getRgb()[:3]
+        assert ground not in drawn
+    qtbot.mouseRelease(viewport, LEFT, pos=centre + QPoint(160, 120))
+
+
+@given(
+    st.lists(st.lists(st.floats(width=32), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.integers(1, 14),
+)
+def test_numbers_fit_or_are_not_there(rows: list[list[float]], characters: int) -> None:
+    array = np.array(rows, np.float32)
+    texts = fitting_texts(array, characters)
+    written = [
+        (text, value)
+        for line, values in zip(texts, rows, strict=True)
+        for text, value in zip(line, values, strict=True)
+        if text
+    ]
+    assert not written or 2 * len(written) >= array.size
+    for text, value in written:
+        assert len(text) <= characters
+        assert float(text) == pytest.approx(value, rel=0.05, nan_ok=True)
+
+
+def test_integers_are_written_with_all_their_digits() -> None:
+    numbers = np.array([[-128, 7, 2**62 + 1]])
+    assert fitting_texts(numbers, 4) == [["-128", "7", ""]]
+    assert fitting_texts(numbers, 19) == [["-128", "7", str(2**62 + 1)]]
+    assert fitting_texts(np.array([[True]]), 4) == [["True"]]
+    assert fitting_texts(np.array([[1.5 - 2j]]), 6) == [["1.5-2j"]]
+
+
+# Markers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("square", [False, True])
+def test_one_nan_among_cells_of_one_pixel_is_seen(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, square: bool
+) -> None:
+    path = tmp_path / "model.pt"
+    weight = torch.zeros(250, 440)
+    weight[70, 80] = torch.nan
+    torch.save({"weight": weight}, path)
+    page = show(qtbot, window, path, "weight")
+    if square:
+        qtbot.mouseClick(page.heatmap.controls.square, LEFT, pos=QPoint(8, 8))
+        idle(qtbot, window)
+    image = page.heatmap.image()
+    seen = [
+        (x, y)
+        for x in range(image.width())
+        for y in range(image.height())
+        if image.pixelColor(x, y).getRgb()[:3] == NAN
+    ]
+    assert len(seen) >= 9
+    # Close by it is a cell among others.
+    zoom(qtbot, window, page, (70, 80), 30)
+    assert shades(cell_image(page, 70, 81)).isdisjoint({NAN})
