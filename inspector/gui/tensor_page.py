@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -309,6 +309,7 @@ class TensorPage(QWidget):
         self._stack.setCurrentWidget(self._without)
         self._set_source(None)
         self.conversion.clear()
+        self.axes.hide()
         self.format_box.hide()
         self.read_out.emit(None)
 
@@ -443,7 +444,26 @@ class TensorPage(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.statistics.setVisible(self.width() >= _NARROW)
+        beside = self._upper.handleWidth() + self.statistics.minimumSizeHint().width()
+        least = self._margins() + self.heatmap.minimumSizeHint().width() + beside
+        self.statistics.setVisible(self.width() >= max(_NARROW, least))
+
+    def minimumSizeHint(self) -> QSize:
+        # Without the statistics: a window that had to hold them could not fold them away.
+        size, layout = super().minimumSizeHint(), self.layout()
+        assert layout is not None
+        rows = [layout.itemAt(number) for number in range(layout.count())]
+        widths = [row.minimumSize().width() for row in rows if row and row.widget() != self._stack]
+        views = (self.heatmap, self.grid, self.scalar)
+        widest = max(*widths, *(view.minimumSizeHint().width() for view in views))
+        size.setWidth(self._margins() + widest)
+        return size
+
+    def _margins(self) -> int:
+        layout = self.layout()
+        assert layout is not None
+        margins = layout.contentsMargins()
+        return margins.left() + margins.right()
 
 
 @dataclass(frozen=True, slots=True)
