@@ -82,6 +82,8 @@ class Heatmap(QWidget):
     #: The row and column under the mouse as a tuple, or None.
     hovered = Signal(object)
     failed = Signal(object)
+    #: A `Picture` of the whole plane, whenever it is drawn: a sample, the exact one, other colours.
+    drawn = Signal(object)
 
     def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
         super().__init__(parent)
@@ -303,6 +305,7 @@ class Heatmap(QWidget):
         self._show_bar()
         self._show_captions()
         self._settled.start()
+        self.drawn.emit(made)
 
     def _refine(self) -> None:
         """Read a finer picture of the visible part, or a new overview for another size."""
