@@ -10,7 +10,7 @@ import numpy as np
 from inspector.export.formats import format_named
 from inspector.export.parts import Part, Plan, Transfer, plain_item
 from inspector.values.arrays import Array
-from inspector.values.text import cell_texts
+from inspector.values.text import NumberFormat, cell_texts
 
 #: Numbers are read in this part of a block: as texts, they take twenty times as much memory.
 _PARTS: Final = 16
@@ -52,7 +52,7 @@ def write(wanted: Plan, file: BinaryIO, transfer: Transfer) -> None:
         return
     column = 0
     for block in transfer.blocks(item, _PARTS):
-        for texts in cell_texts(_rows(block, width), "exact"):
+        for texts in csv_texts(block.reshape(-1, min(width, block.size))):
             if column:
                 file.write(b",")
             file.write(",".join(texts).encode("ascii"))
@@ -61,11 +61,9 @@ def write(wanted: Plan, file: BinaryIO, transfer: Transfer) -> None:
                 file.write(b"\n")
 
 
-def _rows(block: Array, width: int) -> Array:
-    """A block as whole rows, or as a piece of one."""
-    rows = block.reshape(-1, min(width, block.size))
-    # np.loadtxt reads 1 and 0 as booleans, but not their names.
-    return rows.view(np.uint8) if rows.dtype == np.bool_ else rows
+def csv_texts(rows: Array, how: NumberFormat = "exact") -> list[list[str]]:
+    """A 2-D array as rows of texts that ``np.loadtxt`` reads: booleans are 1 and 0."""
+    return cell_texts(rows.view(np.uint8) if rows.dtype == np.bool_ else rows, how)
 
 
 def _longest(dtype: np.dtype[Any]) -> int:

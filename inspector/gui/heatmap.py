@@ -43,6 +43,8 @@ class Heatmap(QWidget):
     failed = Signal(object)
     #: The `Levels` of the picture that is now shown; None if there are none.
     levels_changed = Signal(object)
+    #: A `Picture` of the whole plane, whenever it is drawn: a sample, the exact one, other colours.
+    drawn = Signal(object)
 
     def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
         super().__init__(parent)
@@ -186,6 +188,7 @@ class Heatmap(QWidget):
         if made.colouring != self.controls.colouring:
             self._recolour()  # others were chosen while it was made
         self._settled.start()
+        self.drawn.emit(made)
 
     def _refine(self) -> None:
         """Read a finer picture of the visible part, or a new overview for another size."""

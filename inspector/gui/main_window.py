@@ -36,13 +36,14 @@ from inspector.checkpoints import SUFFIXES
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
+from inspector.gui.copy_menu import CopyMenu
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.opening import import_views, read
-from inspector.gui.status_line import StatusLine
+from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import Request, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Appearance, Theme
@@ -116,6 +117,8 @@ class MainWindow(QMainWindow):
         self.status_line = StatusLine()
         self.activity = ActivityBar(self.runner)
         self.statusBar().addWidget(self.status_line, 1)
+        self._selected = SelectionLabel()
+        self.statusBar().addPermanentWidget(self._selected)
         self.statusBar().addPermanentWidget(self.activity)
         self._connect()
         self._build_menus()
@@ -153,12 +156,22 @@ class MainWindow(QMainWindow):
         self._copy = _action(edit, "&Copy values", self._copy_values, keys.Copy)
         # In the tree and in text, the same keys copy what is chosen there.
         self._copy.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.copy_menu = CopyMenu(edit)
+        edit.addMenu(self.copy_menu)
         self._copy_exact = _action(edit, "Copy &exact value", self._copy_exact_value, "Ctrl+Alt+C")
         self._copy_name = _action(edit, "Copy tensor &name", self._copy_tensor_name)
         _action(edit, "&Filter tensors", self.tree.focus_filter, keys.Find)
         view = self.menuBar().addMenu("&View")
         _action(view, "&Unfold all", self.tree.expand_all)
         _action(view, "F&old all", self.tree.collapse_all)
+        view.addSeparator()
+        self._coloured = _action(view, "&Colour the values", self._colour_values)
+        self._coloured.setCheckable(True)
+        self._coloured.setToolTip(
+            "Give every number the colour that it has in the picture. Without it, only NaN and "
+            "infinities are coloured, and stand out more."
+        )
+        view.setToolTipsVisible(True)
         view.addSeparator()
         looks = QActionGroup(self)
         for appearance, label in (
@@ -202,6 +215,7 @@ class MainWindow(QMainWindow):
             self._export_shown,
             self._save_picture,
             self._copy,
+            self.copy_menu.menuAction(),
             self._copy_exact,
             self._copy_name,
         ):
@@ -458,10 +472,16 @@ class MainWindow(QMainWindow):
         self.form_menu.chosen.connect(page.show_form)
         self.go_menu.index_requested.connect(page.ask_for_index)
         self.go_menu.next_requested.connect(page.go_to_next)
-        page.grid.addActions((self._copy, self._copy_exact, self._python[2]))
+        page.grid.addActions(
+            (self._copy, self.copy_menu.menuAction(), self._copy_exact, self._python[2])
+        )
+        self.copy_menu.requested.connect(page.grid.copy)
+        page.grid.selection_changed.connect(self._selected.tell)
+        self._colour_values()
         page.python.addActions(self._python)
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
+        page.export_selected_requested.connect(self.export_selected)
         self._outgoing.message.connect(self._tell)
         self._outgoing.failed.connect(page.show_error)
         if self._settings is not None:
@@ -487,16 +507,20 @@ class MainWindow(QMainWindow):
 
     def export_shown(self) -> None:
         """The same, for the rows and columns that are shown."""
-        self._export(choice=self.tree.choice, shown=True)
+        self._export(choice=self.tree.choice, part="shown")
+
+    def export_selected(self) -> None:
+        """The same, for the selected values."""
+        self._export(choice=self.tree.choice, part="selected")
 
     def save_picture(self) -> None:
         """Ask where to write the picture of the shown plane, and write it."""
         if self._outgoing is not None:
             self._outgoing.save_picture(self._open_files())
 
-    def _export(self, choice: Choice | None, *, shown: bool = False) -> None:
+    def _export(self, choice: Choice | None, part: Part = "whole") -> None:
         if choice is not None and self._outgoing is not None:
-            self._outgoing.export(choice, self._open_files(), shown=shown)
+            self._outgoing.export(choice, self._open_files(), part)
 
     def _drag(self, choice: Choice) -> None:
         if self._outgoing is not None:
@@ -505,6 +529,10 @@ class MainWindow(QMainWindow):
     def _open_files(self) -> tuple[Path, ...]:
         """Every file that is open, none of which is ever written to."""
         return tuple(path for file in self._files for path in file.protected)
+
+    def _colour_values(self) -> None:
+        if self._page is not None:
+            self._page.grid.set_coloured(self._coloured.isChecked())
 
     def _copy_values(self) -> None:
         if self._page is not None:
@@ -553,7 +581,8 @@ class MainWindow(QMainWindow):
         ]
         rows += [
             ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
-            ("Shift + these", "Select values"),
+            ("Shift + these, Shift + click", "Select values"),
+            ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
             ("Ctrl+A", "Select all values"),
             ("Ctrl or Shift + click", "Select several tensors, to export them together"),
             ("Dragging a tensor", "Takes it to a file manager, as .npy"),
@@ -594,6 +623,7 @@ class MainWindow(QMainWindow):
         if self._settings is not None:
             self._settings.setValue("window/geometry", self.saveGeometry())
             self._settings.setValue("splitter/main", self._splitter.saveState())
+            self._settings.setValue("view/coloured values", self._coloured.isChecked())
             if self._page is not None:
                 for name, state in zip(
                     ("views", "upper"), self._page.save_splitters(), strict=True
@@ -617,6 +647,7 @@ class MainWindow(QMainWindow):
         splitter = self._settings.value("splitter/main")
         if isinstance(splitter, QByteArray):
             self._splitter.restoreState(splitter)
+        self._coloured.setChecked(bool(self._settings.value("view/coloured values", False, bool)))
 
 
 def _action(

@@ -13,6 +13,7 @@ from inspector.gui.export_scopes import tensor_scopes
 from inspector.gui.exporting import Exporter
 from inspector.gui.opened import Choice
 from inspector.gui.picture_export import PictureExporter
+from inspector.gui.python_button import Part
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.tensor_tree import TensorTree
@@ -37,15 +38,15 @@ class Outgoing(QObject):
             writer.message.connect(self.message)
             writer.failed.connect(self.failed)
 
-    def export(self, choice: Choice, protected: Collection[Path], *, shown: bool) -> None:
+    def export(self, choice: Choice, protected: Collection[Path], part: Part) -> None:
         """Ask what to write of what is chosen, how and where, and write it.
 
         Parameters
         ----------
         protected
             Files that must not be overwritten.
-        shown
-            Whether to propose what is shown instead of the whole tensor.
+        part
+            What to propose of a tensor that is shown.
         """
         page, plane, cells = self._page, None, None
         if page.source is not None and page.source.entry is choice.entry:
@@ -54,8 +55,12 @@ class Outgoing(QObject):
         if not (single or several):
             self.message.emit("There is no tensor to export here")
             return
-        current = 1 if shown and plane is not None and plane.held_axes else 0
-        if self._tree.selects_several and not shown:
+        current = 0
+        if part == "selected" and cells is not None and len(cells[0]) * len(cells[1]) > 1:
+            current = len(single) - 1
+        elif part == "shown" and plane is not None and plane.held_axes:
+            current = 1
+        elif part == "whole" and self._tree.selects_several:
             current = len(single)
         scopes = (*single, *several)
         form = "values" if scopes[current].is_several else page.form

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from inspector.gui.tree_parts import FittingLine
 
@@ -61,3 +61,17 @@ class StatusLine(FittingLine):
         self._full = text
         self.set_texts((text,))
         self.setToolTip(f"<p>{escape(text)}</p>" if text else "")
+
+
+class SelectionLabel(QLabel):
+    """Says how much is selected; hidden while it is a single cell."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Selection")
+        self.hide()
+
+    def tell(self, text: str) -> None:
+        """Say it; nothing if empty."""
+        self.setText(text)
+        self.setVisible(bool(text))

@@ -88,6 +88,8 @@ class TensorPage(QWidget):
     forms_changed = Signal(object, str)
     message = Signal(str)
     export_requested = Signal()
+    #: The selected values shall be written to a file.
+    export_selected_requested = Signal()
 
     def __init__(
         self,
@@ -117,6 +119,8 @@ class TensorPage(QWidget):
         for view in (self.heatmap, self.statistics, self.grid):
             view.failed.connect(self.show_error)
         self.grid.message.connect(self.message)
+        self.grid.export_requested.connect(self.export_selected_requested)
+        self.heatmap.drawn.connect(self.grid.colour_like)
         self.python.message.connect(self.message)
         self.heatmap.hovered.connect(self._hover)
         self.heatmap.levels_changed.connect(self.statistics.show_levels)

@@ -323,21 +323,9 @@ def test_a_click_in_the_grid_chooses_the_cell(
     qtbot: QtBot, window: MainWindow, checkpoint: Path
 ) -> None:
     page = show(qtbot, window, checkpoint, "model.layer.weight")
-    rect = page.grid._cell_rect(3, 2)
+    rect = page.grid.cell_rect(3, 2)
     qtbot.mouseClick(page.grid.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())
     assert page.position.cell == (3, 2)
-
-
-def test_too_large_a_copy_is_refused_in_words(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
-) -> None:
-    path = tmp_path / "wide.safetensors"
-    save_file({"w": torch.zeros(2000, 1000)}, path)
-    page = show(qtbot, window, path, "w")
-    page.grid.select_all()
-    with qtbot.waitSignal(page.grid.message) as told:
-        page.grid.copy()
-    assert "at most" in told.args[0]
 
 
 def drop(window: MainWindow, *urls: QUrl) -> None:
