@@ -10,7 +10,7 @@ import pytest
 import torch
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QComboBox, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.export_dialog import ExportDialog
@@ -167,7 +167,9 @@ def test_colours_are_switched_in_the_menu_and_kept(
     overview = page.heatmap.overview
     assert overview is not None
     assert shown() == tuple(overview.pixels[2, 3, :3])
-    page.heatmap.set_colour_map("viridis")
+    boxes = page.heatmap.findChildren(QComboBox)
+    colours = next(box for box in boxes if box.accessibleName() == "Colours")
+    colours.setCurrentText("Viridis")
     rest(qtbot, window)
     changed = page.heatmap.overview
     assert changed is not None
