@@ -23,6 +23,7 @@ from inspector.gui.colours import (
     picture,
 )
 from inspector.gui.grid_painter import takes_black
+from inspector.gui.levels import LevelsChoice
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
@@ -362,7 +363,7 @@ def picture_of(array: Array) -> Picture:
         check=lambda: None,
         progress=lambda _: None,
     )
-    return picture(tile, Colouring("automatic", AUTOMATIC_MAP))
+    return picture(tile, Colouring(LevelsChoice(), AUTOMATIC_MAP))
 
 
 def test_cells_have_the_colours_of_the_picture_when_asked_for(hands: Hands) -> None:
