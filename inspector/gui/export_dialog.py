@@ -161,7 +161,7 @@ class ExportDialog(QDialog):
     def _connect(self) -> None:
         self._typing = QTimer(self, singleShot=True, interval=_TYPING)
         self._typing.timeout.connect(self._prepare)
-        self._what.currentIndexChanged.connect(lambda _: self._offer(self.form))
+        self._what.currentIndexChanged.connect(self._what_changed)
         self._formats.currentIndexChanged.connect(self._format_changed)
         self._forms.currentIndexChanged.connect(lambda _: self._prepare())
         self._file.textChanged.connect(self._typed)
@@ -247,6 +247,10 @@ class ExportDialog(QDialog):
             stem = next((typed.removesuffix(each) for each in known if typed.endswith(each)), typed)
             name = f"{stem}{suffix}"
         self._file.setText(name)
+
+    def _what_changed(self) -> None:
+        self._offer(self.form)
+        self._prepare()
 
     def _format_changed(self) -> None:
         self._suggest()

@@ -251,6 +251,13 @@ def test_what_is_shown_and_what_is_selected(
     hands.enter(dialog)
     conv = state()["conv"].numpy()
     np.testing.assert_array_equal(np.load(tmp_path / "shown.npy"), conv[1, 0])
+    # Under the name that the whole tensor would have.
+    dialog = hands.dialog()
+    hands.choose(dialog, "What", "What is shown: [1, 0, :, :]")
+    assert "5 × 6  ·" in dialog.words
+    target = dialog.target
+    hands.enter(dialog)
+    np.testing.assert_array_equal(np.load(target), conv[1, 0])
     dialog = hands.dialog()
     hands.choose(dialog, "What", "Selected values: [1, 0, :2, :2]")
     hands.choose(dialog, "Format", "Comma")
