@@ -150,6 +150,11 @@ class PickleStream:
         return tuple(self._globals.values())
 
     @property
+    def interpreted(self) -> int:
+        """Bytes of pickles so far, without those that were jumped over."""
+        return self._machine.before + self._machine.pos
+
+    @property
     def rest(self) -> int:
         """Bytes of the source behind the pickles so far."""
         return self._machine.rest

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import pickle
 import struct
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import hostile_pickles as made
+import numpy as np
 import pytest
 from hostile_calls import checked
+
+from inspector.checkpoints import InspectorError, open_checkpoint
 
 
 def packed(path: Path, *, stored: bool = False, **members: bytes) -> Path:
@@ -110,3 +118,40 @@ def test_what_is_named_within_reason_is_listed_each_time(tmp_path: Path, count: 
     assert checkpoint is not None
     assert len(checkpoint.entries) == 3 * count
     assert not checkpoint.findings
+
+
+def test_many_pickles_in_one_npz_share_what_may_inflate(tmp_path: Path) -> None:
+    """Each could inflate to some MiB of its own: 1.5 MB took 12 GB, and minutes."""
+    header = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"
+    start = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("first.npy", start + pickle.dumps(np.array([1, "x"], dtype=object)))
+        for number in range(3):
+            archive.writestr(f"{number}.npy", start + b"\x80\x02](" + b"N" * 900_000 + b"e.")
+        archive.writestr("last.npy", start + pickle.dumps(np.array([2, "y"], dtype=object)))
+    checkpoint = checked(path)
+    assert checkpoint is not None
+    assert [value.name for value in checkpoint.values] == ["first", "0", "last"]
+    assert sum("would inflate" in entry.problem for entry in checkpoint.entries) == 2
+
+
+@pytest.mark.parametrize("compress", [bz2.compress, zlib.compress])
+@pytest.mark.parametrize("content", [b"]", b"0]"])
+def test_compressed_pickles_that_deflate_well(
+    tmp_path: Path, compress: Callable[[bytes], bytes], content: bytes
+) -> None:
+    """68 bytes were 30 million lists: more than 6 GB of memory."""
+    path = tmp_path / "a.pkl.bz2"
+    path.write_bytes(compress(b"\x80\x02](]" + content * 2_000_000))
+    assert checked(path) is None
+    with pytest.raises(InspectorError, match="made to fill the memory"):
+        open_checkpoint(path)
+
+
+def test_what_deflates_within_reason_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkl.gz"
+    path.write_bytes(gzip.compress(pickle.dumps([{"loss": 0.5}] * 1000 + [np.zeros(1 << 20)])))
+    checkpoint = checked(path)
+    assert checkpoint is not None
+    assert [entry.name for entry in checkpoint.entries] == ["[1000]"]

@@ -14,6 +14,11 @@ from inspector.checkpoints.sources import LocalFile
 #: Decompressed bytes that are looked at to see whether they are a pickle.
 _LOOKED_AT: Final = 4096
 
+#: Bytes of pickles that are interpreted, beside the long runs of numbers and texts: these, and so
+#: many times the file's bytes.
+_INTERPRETED: Final = 1 << 19
+_MAX_RATIO: Final = 40
+
 
 def sniff(head: bytes, source: ByteSource) -> bool:
     """Whether the file decompresses to a pickle."""
@@ -43,4 +48,5 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     if source.problem:
         message = f"The compressed data {source.problem}; {source.size:,} bytes were had from it."
         findings.append(Finding("warning", message))
-    return list_pickles(file, source, {"compression": compression.name}, findings, check)
+    most = _INTERPRETED + _MAX_RATIO * file.size
+    return list_pickles(file, source, {"compression": compression.name}, findings, check, most)

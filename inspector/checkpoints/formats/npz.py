@@ -22,8 +22,8 @@ _SUFFIX = ".npy"
 _NAME_LENGTH: Final = struct.Struct("<26xH")
 _NAME = 30
 
-#: A deflated pickle may inflate to this, and to so many times its size.
-_INFLATED: Final = 8 << 20
+#: The deflated pickles of a file may inflate to this, together, and each to so many times its size.
+_INFLATED: Final = 1 << 20
 _MAX_RATIO: Final = 40
 
 #: Members between two calls of ``check``, and names in one finding, at most.
@@ -51,6 +51,7 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     arrays = ArrayList(check)
     others = []
     versions = set()
+    spare = _INFLATED
     for index, member in enumerate(directory.members.values()):
         if index % _ROUND == 0:
             check()
@@ -67,9 +68,12 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
             arrays.add_damaged(name, error.message)
             continue
         versions.add(header.version)
-        most = max(member.compressed, _INFLATED + _MAX_RATIO * member.compressed)
+        worth = _MAX_RATIO * member.compressed
         # Another source than the one before, which keeps what inflating takes once it has begun.
-        arrays.add(header, MemberSource(directory, member), name, max_pickle=most)
+        source = MemberSource(directory, member)
+        arrays.add(header, source, name, max_pickle=worth + spare)
+        if header.kind == "O" and source.size <= worth + spare:
+            spare -= max(0, source.size - worth)
     if others:
         arrays.findings.append(_mention("are no NumPy arrays", others))
     if directory.duplicates:

@@ -55,7 +55,11 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     CheckpointError
         If it is damaged, and nothing can be listed.
     """
-    return list_pickles(file, file, {}, [], check)
+    return list_pickles(file, file, {}, [], check, file.size)
+
+
+class _BombError(CheckpointError):
+    """What is interpreted is much more than the file is worth."""
 
 
 @dataclass(slots=True)
@@ -66,20 +70,33 @@ class _Pickles:
     findings: list[Finding] = field(default_factory=list)
     joblib: JoblibArrays = field(default_factory=JoblibArrays)
 
-    def read(self, source: ByteSource, check: Callable[[], None]) -> None:
-        """Interpret them, up to the first that is none.
+    def read(self, source: ByteSource, check: Callable[[], None], most: int) -> None:
+        """Interpret them, up to the first that is none; ``most`` bytes of them.
 
         Raises
         ------
         CheckpointError
-            If the first is none.
+            If the first is none, or they have more bytes.
         """
-        stream = PickleStream(source, check=check)
+
+        def check_bytes() -> None:
+            check()
+            if stream.interpreted > most:
+                raise _BombError(
+                    f"It decompresses to more than {most:,} bytes beside numbers and texts, as "
+                    "only files do that are made to fill the memory.",
+                    advice="Decompress it yourself if you trust it.",
+                )
+
+        stream = PickleStream(source, check=check_bytes)
         hooks = Hooks(built=self.joblib.built)
         while stream.rest and len(self.found) < _MAX_PICKLES:
             start, rest = stream.position, stream.rest
             try:
+                check_bytes()
                 self.found.append(stream.next("The pickle", hooks))
+            except _BombError:
+                raise
             except CheckpointError as error:
                 self._failed(stream, error, start, rest)
                 return
@@ -109,6 +126,7 @@ def list_pickles(
     metadata: dict[str, str],
     findings: list[Finding],
     check: Callable[[], None],
+    most: int,
 ) -> Checkpoint:
     """List the pickles in a source.
 
@@ -118,6 +136,8 @@ def list_pickles(
         Where ``source`` has its bytes from.
     metadata, findings
         What is known so far.
+    most
+        Bytes that may be interpreted: a value of one byte takes some sixty in memory.
 
     Raises
     ------
@@ -125,7 +145,7 @@ def list_pickles(
         If the first pickle is damaged, and nothing can be listed.
     """
     pickles = _Pickles()
-    pickles.read(source, check)
+    pickles.read(source, check, most)
     found = pickles.found
     nested = NestedArchives(source.size, check)
     walk = Walk(check)
