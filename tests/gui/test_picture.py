@@ -136,6 +136,20 @@ def test_levels_are_those_of_all_the_numbers(
     assert (levels(page).low, levels(page).high) == (-50, 50)
 
 
+def test_levels_stay_while_the_statistics_are_of_a_part(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    choose(qtbot, window, page.heatmap.controls.levels, "Min to max")
+    choose(qtbot, window, page.statistics.part_box, "Selected values")
+    found = page.statistics.statistics
+    assert found is not None
+    assert found.count == 1
+    assert (levels(page).low, levels(page).high) == (-50, 30)
+    choose(qtbot, window, page.statistics.part_box, "Whole tensor")
+    assert (levels(page).low, levels(page).high) == (-50, 30)
+
+
 def test_levels_are_dragged_on_the_histogram(
     qtbot: QtBot, window: MainWindow, checkpoint: Path
 ) -> None:
