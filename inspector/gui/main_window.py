@@ -159,6 +159,7 @@ class MainWindow(QMainWindow):
         self.copy_menu = CopyMenu(edit)
         edit.addMenu(self.copy_menu)
         self._copy_exact = _action(edit, "Copy &exact value", self._copy_exact_value, "Ctrl+Alt+C")
+        self._copy_picture = _action(edit, "Copy &picture", self.copy_picture, "Ctrl+Alt+P")
         self._copy_name = _action(edit, "Copy tensor &name", self._copy_tensor_name)
         _action(edit, "&Filter tensors", self.tree.focus_filter, keys.Find)
         view = self.menuBar().addMenu("&View")
@@ -217,6 +218,7 @@ class MainWindow(QMainWindow):
             self._copy,
             self.copy_menu.menuAction(),
             self._copy_exact,
+            self._copy_picture,
             self._copy_name,
         ):
             action.setEnabled(has_tensor)
@@ -517,6 +519,11 @@ class MainWindow(QMainWindow):
         """Ask where to write the picture of the shown plane, and write it."""
         if self._outgoing is not None:
             self._outgoing.save_picture(self._open_files())
+
+    def copy_picture(self) -> None:
+        """Put the picture of the shown plane on the clipboard."""
+        if self._outgoing is not None:
+            self._outgoing.copy_picture()
 
     def _export(self, choice: Choice | None, part: Part = "whole") -> None:
         if choice is not None and self._outgoing is not None:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from inspector.gui.dragging import TensorDrag
@@ -74,6 +75,15 @@ class Outgoing(QObject):
             return
         folder = choice.file.folder
         self.pictures.ask(page.heatmap, page.position, choice.entry.name, folder, protected)
+
+    def copy_picture(self) -> None:
+        """Put the picture on the clipboard as it is drawn."""
+        if self._page.choice is None or self._page.heatmap.overview is None:
+            self.message.emit("There is no picture to copy here")
+            return
+        image = self._page.heatmap.image()
+        QGuiApplication.clipboard().setImage(image)
+        self.message.emit(f"Copied the picture, {image.width():,} × {image.height():,} pixels")
 
     def drag(self, choice: Choice) -> None:
         """The mouse takes hold of a tensor and moves away with it."""

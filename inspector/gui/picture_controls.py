@@ -52,8 +52,6 @@ class PictureControls(QWidget):
     fit_requested = Signal()
     #: Whether cells are to be squares.
     squared = Signal(bool)
-    #: Whether the profiles are to be shown.
-    profiled = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()

@@ -95,7 +95,7 @@ class StatisticsPanel(QWidget):
     """
 
     failed = Signal(object)
-    #: An `Analysis`: what is known so far; None where the counting begins anew.
+    #: An `Analysis`: what is known so far of the whole tensor.
     analysed = Signal(object)
     #: The user drags levels to these two values, ``low < high``.
     levels_dragged = Signal(float, float)
@@ -241,7 +241,6 @@ class StatisticsPanel(QWidget):
 
     def _restart(self) -> None:
         self._found = None
-        self.analysed.emit(None)
         for key, _, _ in _ROWS + _MORE:
             self._figures[key].setText("…")
             self._places[key].clear()
@@ -315,7 +314,8 @@ class StatisticsPanel(QWidget):
     def _show(self, found: Analysis) -> None:
         """Show what is known so far."""
         before, self._found = self._found, found
-        self.analysed.emit(found)
+        if self.part == "whole":
+            self.analysed.emit(found)
         if before is None:
             self._show_statistics(found.statistics)
         if found.histogram is not None and (before is None or before.histogram is None):

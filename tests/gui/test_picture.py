@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -134,6 +134,20 @@ def test_levels_are_those_of_all_the_numbers(
     page.axes.held[0].number.setValue(1)
     idle(qtbot, window)
     assert (levels(page).low, levels(page).high) == (-50, 50)
+
+
+def test_levels_stay_while_the_statistics_are_of_a_part(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    choose(qtbot, window, page.heatmap.controls.levels, "Min to max")
+    choose(qtbot, window, page.statistics.part_box, "Selected values")
+    found = page.statistics.statistics
+    assert found is not None
+    assert found.count == 1
+    assert (levels(page).low, levels(page).high) == (-50, 30)
+    choose(qtbot, window, page.statistics.part_box, "Whole tensor")
+    assert (levels(page).low, levels(page).high) == (-50, 30)
 
 
 def test_levels_are_dragged_on_the_histogram(
@@ -355,3 +369,17 @@ def test_one_nan_among_cells_of_one_pixel_is_seen(
     # Close by it is a cell among others.
     zoom(qtbot, window, page, (70, 80), 30)
     assert shades(cell_image(page, 70, 81)).isdisjoint({NAN})
+
+
+# Copying -----------------------------------------------------------------------------------------
+
+
+def test_the_picture_is_copied(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    QGuiApplication.clipboard().clear()
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    qtbot.keyClick(window, Qt.Key.Key_P, keys)
+    copied, drawn = QGuiApplication.clipboard().image(), page.heatmap.image()
+    kind = QImage.Format.Format_RGB32
+    assert copied.convertToFormat(kind) == drawn.convertToFormat(kind)
+    assert f"{drawn.width():,} × {drawn.height():,} pixels" in window.read_out
