@@ -229,7 +229,7 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     ones = TilePlan(rows, columns, 1, 1)
     found = _reduce_part(source, plane, ones, rows, columns, "largest magnitude")
     exact = len(rows) * len(columns) == len(coarse.rows) * len(coarse.columns)
-    sample = "" if exact else f"1:{coarse.block_rows * coarse.block_columns}"
+    sample = "" if exact else f"1:{coarse.block_rows * coarse.block_columns:,}"
     return Tile(coarse, found.values, found.marks, exact, sample)
 
 

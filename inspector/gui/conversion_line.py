@@ -24,6 +24,9 @@ class ConversionLine(QWidget):
         self._button.toggled.connect(self._unfold)
         size = self.fontMetrics().height()
         self._button.setFixedSize(size, size)
+        policy = self._button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._button.setSizePolicy(policy)
         self._line = ElidedLabel(Qt.TextElideMode.ElideRight)
         self._line.set_faint()
         self._steps = QLabel()
@@ -82,7 +85,7 @@ class ConversionLine(QWidget):
         self._line.setToolTip(f"<p>{'<br>'.join(escape(line) for line in lines)}</p>")
         self._line.setAccessibleDescription(" ".join(lines))
         self._steps.setText("\n".join(lines))
-        self._button.setEnabled(bool(lines))
+        self._button.setVisible(bool(lines))
 
     def _unfold(self, unfolded: bool) -> None:
         self._button.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)

@@ -16,6 +16,8 @@ from inspector.gui.marker_layer import MarkerLayer
 from inspector.gui.theme import faint
 from inspector.values.regions import Plane
 
+#: Half a number of the colour bar, which stands out at its ends (px).
+_SPARE: Final = 8
 #: A cell reaches half a unit to either side of its index, so that the axes number its middle.
 HALF: Final = 0.5
 
@@ -50,8 +52,6 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self.hideButtons()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 100)
-        # Room for half a label above the topmost row.
-        self.getPlotItem().layout.setContentsMargins(0, 8, 0, 0)
         self._box: Any = self.getViewBox()
         self._box.invertY(True)
         self._box.setDefaultPadding(0)
@@ -83,9 +83,12 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
     def set_plane(self, plane: Plane) -> None:
         """Name the axes, and keep the view inside the plane."""
         self._plane = plane
+        item = self.getPlotItem()
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
-            self.getPlotItem().setLabel(side, "" if axis is None else f"axis {axis}")
-            self.getPlotItem().showAxis(side, axis is not None)  # after the label, which shows it
+            item.setLabel(side, "" if axis is None else f"axis {axis}")
+            item.showAxis(side, axis is not None)  # after the label, which shows it
+        # Where no axis is below, half of the colour bar's last number is.
+        item.layout.setContentsMargins(0, _SPARE, 0, _SPARE if plane.column_axis is None else 0)
         self._limit()
 
     def _limit(self) -> None:

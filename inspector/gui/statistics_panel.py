@@ -63,6 +63,7 @@ _MORE: Final[tuple[tuple[str, str, str], ...]] = (
     ("max_norm", "Max norm", "The largest magnitude of the finite values"),
     ("distinct", "Distinct", "How many different finite values there are"),
 )
+_TIPS: Final = {key: tip for key, _, tip in _ROWS + _MORE}
 #: Characters that a figure takes at the most: -1.23457e+308j.
 _CHARACTERS: Final = 14
 _SWATCHES: Final[dict[str, Rgb]] = {
@@ -219,6 +220,10 @@ class StatisticsPanel(QWidget):
         figure = self._figures[key]
         return figure.text() if figure.isVisible() else None
 
+    def tip(self, key: str) -> str:
+        """The tooltip of a figure: the exact number, or what the figure is where there is none."""
+        return self._figures[key].toolTip()
+
     @property
     def more_box(self) -> QCheckBox:
         """Shows the further figures, or hides them."""
@@ -241,9 +246,12 @@ class StatisticsPanel(QWidget):
 
     def _restart(self) -> None:
         self._found = None
-        for key, _, _ in _ROWS + _MORE:
+        for key, _, tip in _ROWS + _MORE:
             self._figures[key].setText("…")
+            self._figures[key].setToolTip(tip)
             self._places[key].clear()
+            self._places[key].setToolTip("")
+        self._colour_names()
         self._show_row("infinite", False)
         self._show_row("pos_inf", True)
         self._show_row("neg_inf", True)
@@ -327,7 +335,9 @@ class StatisticsPanel(QWidget):
 
     def _show_statistics(self, found: Statistics) -> None:
         for key in ("minimum", "maximum", "mean", "std", "l1_norm", "l2_norm", "max_norm"):
-            self._show_number(key, getattr(found, key))
+            # Nothing finite has no norm to speak of, though a sum of nothing is 0.
+            known = found.mean is not None
+            self._show_number(key, getattr(found, key) if known else None)
         for key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite", "subnormals"):
             count = getattr(found, key)
             self._figures[key].setText("–" if count is None else f"{count:,}")
@@ -344,8 +354,7 @@ class StatisticsPanel(QWidget):
 
     def _show_number(self, key: str, value: Number | complex | None) -> None:
         self._figures[key].setText("–" if value is None else _figure_text(value))
-        if value is not None:
-            self._figures[key].setToolTip(number_text(value, "exact"))
+        self._figures[key].setToolTip(_TIPS[key] if value is None else number_text(value, "exact"))
 
     def _show_distinct(self, found: Statistics) -> None:
         known = found.distinct
@@ -376,6 +385,9 @@ class StatisticsPanel(QWidget):
 
     def _draw(self) -> None:
         found = self.histogram
+        # Without a histogram the axis would be another tensor's; it keeps its room.
+        axis = self._plot.getPlotItem().getAxis("bottom")
+        axis.setOpacity(float(found is not None and found.counts.any()))
         if found is None or not found.counts.sum():
             self._curve.setData([0, 1], [0], stepMode="center")
             self._bins.clear()

@@ -374,7 +374,7 @@ def test_a_preview_is_a_sample_and_says_so() -> None:
         tile = preview_tile(source, plane, plan, check=int)
         assert len(source.reads) == 1
         assert not tile.exact
-        assert tile.sample == f"1:{tile.plan.block_rows * tile.plan.block_columns}"
+        assert tile.sample == f"1:{tile.plan.block_rows * tile.plan.block_columns:,}"
         assert tile.plan.block_rows % plan.block_rows == 0
         assert (tile.plan.rows, tile.plan.columns) == (plan.rows, plan.columns)
         assert tile.values.shape == tile.plan.shape

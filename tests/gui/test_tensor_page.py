@@ -169,8 +169,11 @@ def test_what_has_no_forms_has_no_control(
 ) -> None:
     page = show(qtbot, window, checkpoint, "half")
     assert page.form_box.isVisible()
+    assert page.axes.isVisible()
     show(qtbot, window, checkpoint, "meta")
     assert "meta" in page.problem
+    assert not page.axes.isVisible()
+    assert not page.conversion.button.isVisible()
     assert not page.form_box.isVisible()
     assert not page.format_box.isVisible()
     assert not window.form_menu.menuAction().isEnabled()
@@ -241,6 +244,7 @@ def test_the_form_is_exported(
 def test_the_steps_unfold(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
     page = show(qtbot, window, checkpoint, "half")
     line = page.conversion
+    assert line.button.isVisible()
     assert line.text == "read from the file · bfloat16 widened to float32, exact"
     qtbot.mouseClick(line.button, Qt.MouseButton.LeftButton)
     assert line.details.split("\n") == [

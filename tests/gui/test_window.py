@@ -196,6 +196,25 @@ def test_the_statistics_fold_away_in_a_narrow_window(
     qtbot.waitUntil(page.statistics.isVisible)
 
 
+def test_of_nothing_but_nan_no_figure_is_said(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    torch.save(
+        {"some": torch.tensor([1.5, 2.5]), "nans": torch.full((4, 5), float("nan"))},
+        tmp_path / "two.pt",
+    )
+    page = show(qtbot, window, tmp_path / "two.pt", "some")
+    panel = page.statistics
+    panel.more_box.setChecked(True)
+    assert panel.tip("minimum") == "1.5"
+    show(qtbot, window, tmp_path / "two.pt", "nans")
+    assert panel.figure("nan") == "20"
+    for key in ("minimum", "maximum", "mean", "std", "share 0.5", "l1_norm", "l2_norm", "max_norm"):
+        assert panel.figure(key) == "–"
+        # What the figure before was exactly, is none of this one's business.
+        assert "finite value" in panel.tip(key)
+
+
 def test_a_late_result_never_shows_under_a_wrong_name(
     qtbot: QtBot, window: MainWindow, checkpoint: Path
 ) -> None:
