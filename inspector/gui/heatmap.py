@@ -97,7 +97,7 @@ class Heatmap(QWidget):
         for other in (position.tensor_changed, position.form_changed):
             other.connect(lambda: self.take_analysis(None))
         position.tensor_changed.connect(self._restart)
-        position.plane_changed.connect(self._restart)
+        position.plane_changed.connect(self._show_plane)
         position.form_changed.connect(self._begin)
         position.cell_changed.connect(self._show_cell)
 
@@ -132,9 +132,18 @@ class Heatmap(QWidget):
         self.controls.set_levels(low, high)
 
     def _restart(self) -> None:
-        """Another plane: begin with nothing, and show all of it."""
+        """Another tensor: begin with nothing, and show all of it."""
         self.plot.set_plane(self._position.plane)
         self.plot.fit()
+        self._begin()
+
+    def _show_plane(self) -> None:
+        """Another plane of the same tensor: where only an index is another, the view stays."""
+        before, plane = self.plot.plane, self._position.plane
+        if (before.row_axis, before.column_axis) != (plane.row_axis, plane.column_axis):
+            self._restart()
+            return
+        self.plot.set_plane(plane)
         self._begin()
 
     def _begin(self) -> None:

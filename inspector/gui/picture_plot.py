@@ -80,6 +80,11 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
 
     # The view -----------------------------------------------------------------------------------
 
+    @property
+    def plane(self) -> Plane:
+        """The plane that is drawn."""
+        return self._plane
+
     def set_plane(self, plane: Plane) -> None:
         """Name the axes, and keep the view inside the plane."""
         self._plane = plane
