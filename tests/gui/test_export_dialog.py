@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from inspector.gui.dragging import TensorDrag, mime_data
 from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tasks import TaskRunner
-from inspector.gui.theme import NAN, Theme
+from inspector.gui.theme import NAN
 from inspector.gui.tree_sorting import Column
 
 Key = Qt.Key
@@ -59,19 +58,6 @@ def checkpoint(tmp_path: Path) -> Path:
     folder.mkdir()
     torch.save(state(), folder / "model.pt")
     return folder / "model.pt"
-
-
-@pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    """A shown window without files."""
-    qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
 
 
 class Hands:

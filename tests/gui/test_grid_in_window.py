@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import driving
 import numpy as np
 import pytest
 import torch
@@ -40,26 +41,9 @@ def window(qtbot: QtBot, qapp: QApplication, settings: QSettings) -> Iterator[Ma
     made.close()
 
 
-def rest(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait until nothing runs, nor will by itself."""
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=60_000)
-
-
 def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
-    window.open_paths([path], name)
-    rest(qtbot, window)
-    page = window.page
-    assert page is not None
-    assert page.choice is not None
-    assert page.choice.entry is not None
-    assert page.choice.entry.name == name
+    """It has the keys too."""
+    page = driving.show(qtbot, window, path, name)
     window.activateWindow()
     qtbot.waitActive(window)
     page.grid.setFocus()
@@ -101,9 +85,9 @@ def test_the_menu_copies_the_selection_as_a_numpy_array(
     qtbot.keyClick(page.grid, Key.Key_End, CONTROL | SHIFT)
     assert selected(window) == "4 × 6 cells selected"
     assert window.copy_menu.menuAction() in page.grid.actions()
-    rest(qtbot, window)
+    driving.idle(qtbot, window)
     action(window, "NumPy array").trigger()
-    rest(qtbot, window)
+    driving.idle(qtbot, window)
     found = eval(QGuiApplication.clipboard().text(), {"np": np})
     wide = tensor.float() if dtype == torch.bfloat16 else tensor
     assert found.dtype == expected
@@ -144,7 +128,7 @@ def test_what_is_too_large_to_copy_is_exported(
     assert dialog is not None
     assert dialog.scope.label == "Selected values: [0, :, :]"
     dialog.reject()
-    rest(qtbot, window)
+    driving.idle(qtbot, window)
 
 
 def test_colours_are_switched_in_the_menu_and_kept(
@@ -170,7 +154,7 @@ def test_colours_are_switched_in_the_menu_and_kept(
     boxes = page.heatmap.findChildren(QComboBox)
     colours = next(box for box in boxes if box.accessibleName() == "Colours")
     colours.setCurrentText("Viridis")
-    rest(qtbot, window)
+    driving.idle(qtbot, window)
     changed = page.heatmap.overview
     assert changed is not None
     assert shown() == tuple(changed.pixels[2, 3, :3]) != tuple(overview.pixels[2, 3, :3])

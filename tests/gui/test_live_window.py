@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from driving import idle, shown_page
 from PySide6.QtCore import QEventLoop, QSettings, Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication, QLineEdit
@@ -51,18 +52,6 @@ def shown() -> MainWindow:
     return window
 
 
-def idle(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait until nothing runs, nor will by itself."""
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=20_000)
-
-
 def close(qtbot: QtBot, window: MainWindow) -> None:
     """Close it, and let Qt delete it."""
     window.close()
@@ -93,12 +82,7 @@ def page_of(qtbot: QtBot, window: MainWindow, name: str) -> Any:
     """Choose a tensor; its page."""
     assert window.tree.select(window.files[0].number, name)
     idle(qtbot, window)
-    page = window.page
-    assert page is not None
-    assert page.choice is not None
-    assert page.choice.entry is not None
-    assert page.choice.entry.name == name
-    return page
+    return shown_page(window, name)
 
 
 def test_a_module_is_shown_with_its_own_values(qtbot: QtBot) -> None:

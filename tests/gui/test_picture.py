@@ -9,6 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 import pytest
 import torch
+from driving import idle, show
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
@@ -21,7 +22,7 @@ from inspector.gui.colours import lookup_table
 from inspector.gui.levels import Levels
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
-from inspector.gui.theme import NAN, Theme
+from inspector.gui.theme import NAN
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -36,17 +37,11 @@ def _every_move_counts() -> Iterator[None]:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    made.activateWindow()
-    qtbot.waitActive(made)
-    yield made
-    made.close()
+def window(qtbot: QtBot, window: MainWindow) -> MainWindow:
+    """It has the keys too."""
+    window.activateWindow()
+    qtbot.waitActive(window)
+    return window
 
 
 @pytest.fixture
@@ -58,24 +53,6 @@ def checkpoint(tmp_path: Path) -> Path:
     weight[10, 2] = torch.nan
     torch.save({"weight": weight, "deep": torch.stack((weight.nan_to_num(), weight * 0))}, path)
     return path
-
-
-def idle(qtbot: QtBot, window: MainWindow) -> None:
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=20_000)
-
-
-def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
-    window.open_paths([path], name)
-    idle(qtbot, window)
-    assert window.page is not None
-    return window.page
 
 
 def choose(qtbot: QtBot, window: MainWindow, box: QComboBox, label: str) -> None:
@@ -314,6 +291,22 @@ def test_no_hole_is_seen_while_the_picture_is_moved(
         ground = page.palette().window().color().getRgb()[:3]
         assert ground not in drawn
     qtbot.mouseRelease(viewport, LEFT, pos=centre + QPoint(160, 120))
+
+
+def test_another_index_keeps_the_view(qtbot: QtBot, window: MainWindow, checkpoint: Path) -> None:
+    """As where one part of every slice is looked at in turn; other axes show all of theirs."""
+    page = show(qtbot, window, checkpoint, "deep")
+    zoom(qtbot, window, page, (30, 20), 14)
+    plot, position = page.heatmap.plot, page.position
+    near = plot.viewRange()
+    position.show_plane(position.plane.with_index(0, 1))
+    idle(qtbot, window)
+    assert plot.viewRange() == near
+    assert page.heatmap.overview is not None
+    assert np.nanmax(np.abs(page.heatmap.overview.tile.values)) == 0  # it is the other slice
+    position.show_plane(position.plane.with_row_axis(2))
+    idle(qtbot, window)
+    assert plot.viewRange() != near
 
 
 @given(

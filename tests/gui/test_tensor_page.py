@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from driving import idle, show
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
@@ -23,24 +23,10 @@ from inspector.gui.main_window import MainWindow
 from inspector.gui.read_out import describe_element, read_element
 from inspector.gui.status_line import StatusLine
 from inspector.gui.tensor_facts import conversion_lines, facts, storage_text
-from inspector.gui.tensor_page import TensorPage
-from inspector.gui.theme import Theme
 from inspector.values.bits import explain
 from inspector.values.forms import Form
 from inspector.values.regions import Plane
 from inspector.values.tensors import tensor_source
-
-
-@pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -62,28 +48,6 @@ def checkpoint(tmp_path: Path) -> Path:
         path,
     )
     return path
-
-
-def idle(qtbot: QtBot, window: MainWindow) -> None:
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=20_000)
-
-
-def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
-    window.open_paths([path], name)
-    idle(qtbot, window)
-    page = window.page
-    assert page is not None
-    assert page.choice is not None
-    assert page.choice.entry is not None
-    assert page.choice.entry.name == name
-    return page
 
 
 def pick(qtbot: QtBot, window: MainWindow, label: str) -> None:

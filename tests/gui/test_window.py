@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from driving import idle, show
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
@@ -18,21 +19,7 @@ from safetensors.torch import save_file
 
 from inspector.gui import statistics_panel
 from inspector.gui.main_window import MainWindow
-from inspector.gui.tensor_page import TensorPage
-from inspector.gui.theme import NAN, Theme, palette
-
-
-@pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    """A shown window without files."""
-    qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
+from inspector.gui.theme import NAN, palette
 
 
 @pytest.fixture
@@ -52,31 +39,6 @@ def checkpoint(tmp_path: Path) -> Path:
     }
     torch.save({"model": weights, "epoch": 7}, path)
     return path
-
-
-def idle(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait until nothing runs, nor will by itself."""
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=60_000)
-
-
-def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
-    """Open a file and choose a tensor in it."""
-    window.open_paths([path], name)
-    idle(qtbot, window)
-    page = window.page
-    assert page is not None
-    assert page.choice is not None
-    assert page.choice.entry is not None
-    assert page.choice.entry.name == name
-    assert window.pages.currentWidget() is page
-    return page
 
 
 def test_an_empty_window_says_what_to_do(window: MainWindow) -> None:

@@ -1,0 +1,40 @@
+"""What the tests of the window do again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from inspector.gui.main_window import MainWindow
+from inspector.gui.tensor_page import TensorPage
+
+
+def idle(qtbot: QtBot, window: MainWindow) -> None:
+    """Wait until nothing runs, nor will by itself."""
+    calm = 0
+
+    def is_calm() -> bool:
+        nonlocal calm
+        calm = calm + 1 if window.runner.is_idle else 0
+        return calm > 12
+
+    qtbot.waitUntil(is_calm, timeout=60_000)
+
+
+def shown_page(window: MainWindow, name: str) -> TensorPage:
+    """The page, which shows the tensor of this name."""
+    page = window.page
+    assert page is not None
+    assert page.choice is not None
+    assert page.choice.entry is not None
+    assert page.choice.entry.name == name
+    assert window.pages.currentWidget() is page
+    return page
+
+
+def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
+    """Open a file, choose a tensor in it, and wait until all of it is there."""
+    window.open_paths([path], name)
+    idle(qtbot, window)
+    return shown_page(window, name)
