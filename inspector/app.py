@@ -25,7 +25,8 @@ from PySide6.QtWidgets import QApplication
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
-from inspector.gui.main_window import TITLE, MainWindow
+from inspector.gui.help_boxes import TITLE
+from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import Appearance, Theme
 from inspector.resources import resource_path
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
@@ -31,7 +31,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector import __version__
 from inspector.checkpoints import SUFFIXES
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
@@ -41,6 +40,7 @@ from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
+from inspector.gui.help_boxes import TITLE, show_about, show_keys
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.opening import import_views, read
 from inspector.gui.status_line import SelectionLabel, StatusLine
@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
     from inspector.values.live import LiveObject
-
-TITLE: Final = "Tensor Inspector"
 
 
 class MainWindow(QMainWindow):
@@ -206,8 +204,8 @@ class MainWindow(QMainWindow):
             _action(tensor, "Copy selected &cells as Python", partial(copies, "selected")),
         )
         help_menu = self.menuBar().addMenu("&Help")
-        _action(help_menu, "&Keys", self._show_keys, keys.HelpContents)
-        _action(help_menu, "&About", self._show_about)
+        _action(help_menu, "&Keys", partial(show_keys, self), keys.HelpContents)
+        _action(help_menu, "&About", partial(show_about, self))
 
     def _update_actions(self) -> None:
         choice = self.tree.choice if self._files else None
@@ -369,19 +367,19 @@ class MainWindow(QMainWindow):
 
     def ask_for_files(self) -> None:
         """Let the user choose files to open."""
-        dialog = QFileDialog(self, "Open checkpoints")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters(
-            [f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})", "All files (*)"]
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
-        dialog.open()
+        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        kinds = (f"Checkpoints ({patterns})", "All files (*)")
+        self._ask("Open checkpoints", QFileDialog.FileMode.ExistingFiles, kinds)
 
     def ask_for_folder(self) -> None:
         """Let the user choose a folder to open."""
-        dialog = QFileDialog(self, "Open a folder of checkpoints")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        self._ask("Open a folder of checkpoints", QFileDialog.FileMode.Directory)
+
+    def _ask(self, title: str, mode: QFileDialog.FileMode, kinds: Sequence[str] = ()) -> None:
+        dialog = QFileDialog(self, title)
+        dialog.setFileMode(mode)
+        if kinds:
+            dialog.setNameFilters(kinds)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
         dialog.open()
@@ -576,47 +574,6 @@ class MainWindow(QMainWindow):
         if remote:
             text = f"Only files on this computer can be opened, not {remote[0].toDisplayString()}"
             self._tell(display_text(text))
-
-    # Help ---------------------------------------------------------------------------------------
-
-    def _show_keys(self) -> None:
-        rows = [
-            (action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), action.text())
-            for menu in self.menuBar().findChildren(QMenu)
-            for action in menu.actions()
-            if not action.shortcut().isEmpty()
-        ]
-        rows += [
-            ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
-            ("Shift + these, Shift + click", "Select values"),
-            ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
-            ("Ctrl+A", "Select all values"),
-            ("Ctrl or Shift + click", "Select several tensors, to export them together"),
-            ("Dragging a tensor", "Takes it to a file manager, as .npy"),
-            ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
-        ]
-        cells = "".join(
-            f"<tr><td style='padding-right:16px'><b>{keys}</b></td>"
-            f"<td>{text.replace('&', '')}</td></tr>"
-            for keys, text in rows
-        )
-        self._inform("Keys", f"<table cellspacing='4'>{cells}</table>")
-
-    def _show_about(self) -> None:
-        self._inform(
-            f"About {TITLE}",
-            f"<h3>{TITLE} {__version__}</h3>"
-            "<p>Opens any model checkpoint and shows what is inside.<br>"
-            "Nothing in a file is ever executed.</p>",
-        )
-
-    def _inform(self, title: str, text: str) -> None:
-        box = QMessageBox(self)
-        box.setWindowTitle(title)
-        box.setTextFormat(Qt.TextFormat.RichText)
-        box.setText(text)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
 
     # Window -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.main_window import MainWindow
@@ -140,3 +141,11 @@ def test_a_vector_has_an_index_and_a_number_has_none(
     choose(qtbot, window, tmp_path / "model.pt", "one")
     assert not page.axes.isVisible()
     assert np.prod(page.position.plane.shape) == 1
+
+
+def test_the_keys_of_every_menu_are_in_the_overview(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.keyClick(window, Key.Key_F1)
+    (box,) = window.findChildren(QMessageBox)
+    for keys in ("Ctrl+O", "Ctrl+G", "Alt+N", "Alt+Shift+I", "Ctrl+E", "Ctrl+Shift+C", "F5"):
+        assert f"<b>{keys}</b>" in box.text()
+    box.close()

@@ -1,0 +1,70 @@
+"""What the Help menu shows: all keys, and what the program is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
+
+from inspector import __version__
+
+TITLE: Final = "Tensor Inspector"
+
+#: Keys and gestures that are in no menu.
+_BESIDE: Final = (
+    ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
+    ("Shift + these, Shift + click", "Select values"),
+    ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
+    ("Ctrl+A", "Select all values"),
+    ("Ctrl or Shift + click", "Select several tensors, to export them together"),
+    ("Dragging a tensor", "Takes it to a file manager, as .npy"),
+    ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
+)
+
+
+def show_keys(window: QMainWindow) -> None:
+    """Every key of the window, those of its menus first."""
+    in_menus = [
+        (action.shortcut().toString(QKeySequence.SequenceFormat.NativeText), action.text())
+        for action in _below(window.menuBar().actions())
+        if not action.shortcut().isEmpty()
+    ]
+    cells = "".join(
+        f"<tr><td style='padding-right:16px'><b>{keys}</b></td>"
+        f"<td>{text.replace('&', '')}</td></tr>"
+        for keys, text in (*in_menus, *_BESIDE)
+    )
+    _inform(window, "Keys", f"<table cellspacing='4'>{cells}</table>")
+
+
+def show_about(window: QWidget) -> None:
+    """What the program is, and which version."""
+    _inform(
+        window,
+        f"About {TITLE}",
+        f"<h3>{TITLE} {__version__}</h3>"
+        "<p>Opens any model checkpoint and shows what is inside.<br>"
+        "Nothing in a file is ever executed.</p>",
+    )
+
+
+def _below(actions: Sequence[QAction]) -> Iterator[QAction]:
+    """The actions of menus and of the menus in them."""
+    for action in actions:
+        menu = action.menu()
+        if isinstance(menu, QMenu):
+            yield from _below(menu.actions())
+        else:
+            yield action
+
+
+def _inform(parent: QWidget, title: str, text: str) -> None:
+    box = QMessageBox(parent)
+    box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.RichText)
+    box.setText(text)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
