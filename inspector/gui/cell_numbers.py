@@ -26,6 +26,9 @@ _DIGITS: Final = (6, 5, 4, 3, 2)
 _LEAST: Final = 2
 _ROOM: Final = 4.0
 
+#: Stands in a cell among others that has too little room for its number.
+_TOO_LONG: Final = "…"
+
 #: A colour is light from here on (of 255), and gets black digits.
 _LIGHT: Final = 140
 
@@ -143,7 +146,7 @@ class CellNumbers(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no 
         return self._box.width() / (right - left), self._box.height() / (bottom - top)
 
     def paint(self, painter: QPainter, *_: Any) -> None:
-        if self._held is None or not self.characters:
+        if self._held is None or not self.characters or not any(map(any, self._held.texts)):
             return
         (left, right), (top, bottom) = self._box.viewRange()
         width, height = self._cell_size()
@@ -159,10 +162,11 @@ class CellNumbers(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no 
             texts = self._held.texts[row - self._held.rows.start]
             for column, is_light in zip(columns, shades, strict=True):
                 text = texts[column - self._held.columns.start]
-                if text and len(text) <= most:
-                    painter.setPen(Qt.GlobalColor.black if is_light else Qt.GlobalColor.white)
-                    x, y = (column - 0.5 - left) * width, (row - 0.5 - top) * height
-                    painter.drawText(QRectF(x, y, width, height), centre, text)
+                if not text or len(text) > most:
+                    text = _TOO_LONG
+                painter.setPen(Qt.GlobalColor.black if is_light else Qt.GlobalColor.white)
+                x, y = (column - 0.5 - left) * width, (row - 0.5 - top) * height
+                painter.drawText(QRectF(x, y, width, height), centre, text)
         row, column = self._cell
         pen = pg.mkPen(self.frame, width=2)
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
