@@ -25,7 +25,7 @@ T = TypeVar("T")
 _SWITCH_INTERVAL: Final = 0.0005
 
 #: By how much bulk work stands back behind the window on a busy machine (Unix niceness).
-_NICENESS: Final = 5
+_NICENESS: Final = 10
 
 #: Seconds between two reports of progress.
 _REPORT_EVERY: Final = 0.1
