@@ -103,7 +103,9 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
             "Run `git lfs pull` in its folder.",
         )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html")):
+    if text.startswith((b"<!doctype html", b"<html")) or (
+        text.startswith(b"<!--") and b"<html" in text
+    ):
         return "is a saved web page.", _DOWNLOAD
     if text.startswith(b"<?xml"):
         return "is an XML text, perhaps the error message of a server.", _DOWNLOAD
@@ -114,10 +116,11 @@ def _by_text(head: bytes) -> tuple[str, str] | None:
             "Open the files that it names, or their folder.",
         )
     try:
-        # The end may cut a character in two.
-        line = head.decode("utf-8", "strict" if len(head) < 64 else "ignore")
-    except UnicodeDecodeError:
-        return None
+        line = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(head) < 64 or error.start < len(head) - 3:
+            return None
+        line = head[: error.start].decode("utf-8")  # the end cuts a character in two
     if not head or any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
         return None
     first = display_text(line.strip().split("\n", 1)[0], 80)

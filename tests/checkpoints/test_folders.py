@@ -251,6 +251,22 @@ def test_a_file_that_was_replaced_while_it_rested(tmp_path: Path) -> None:
     second.close()
 
 
+@pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", ""])
+def test_an_index_that_names_only_files_elsewhere(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {"w": name}}))
+    with pytest.raises(CheckpointError, match="names no shard in its folder") as caught:
+        open_checkpoint(path)
+    assert caught.value.advice
+
+
+def test_an_only_shard_that_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {"w": "model-00001-of-00001.safetensors"}}))
+    with pytest.raises(CheckpointError, match="The only shard is not there: model-00001-of"):
+        open_checkpoint(path)
+
+
 # torch.distributed.checkpoint -------------------------------------------------------------------
 
 

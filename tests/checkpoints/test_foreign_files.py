@@ -16,6 +16,8 @@ from safetensors.torch import save_file
 
 from inspector.checkpoints import CheckpointError, open_checkpoint
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
 
 def tar() -> bytes:
     buffer = io.BytesIO()
@@ -33,6 +35,7 @@ def tar() -> bytes:
             "git lfs pull",
         ),
         (b"\xef\xbb\xbf \n<HTML><head>", "saved web page", "Download"),
+        (b"<!-- saved from a hub -->\n<html>", "saved web page", "Download"),
         (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "XML", "Download"),
         (b'{"error": "Repository not found"}', "JSON text: {", "Download"),
         (b'{"metadata": {}, "weight_map": {"w": "1.safetensors"}}', "index", "Open the files"),
@@ -50,6 +53,14 @@ def tar() -> bytes:
         (bytes(range(200, 256)), "begins with the bytes c8 c9 ca", "safetensors"),
         (b"4\0\0\0PTMF" + bytes(60), "TorchScript for mobile as a flatbuffer", "torch.jit.save"),
         (b"PYTORCH1" + bytes(60), "TorchScript of a preview of torch 1.0", "torch.save"),
+        (b"\xff" * 1000, "begins with the bytes ff ff", "safetensors"),
+        (b"a" * 4095 + "ä".encode(), "text file", "Download"),
+        (HDF5 + bytes(4), "cut short after 12 bytes, within its superblock", "again"),
+        (
+            b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08" + bytes(20),
+            "within its superblock",
+            "again",
+        ),
         (b"\xff", "begins with the bytes ff", "safetensors"),
         (b"PK\x03\x04" + b"\xee" * 50, "cut short", "did not finish"),
     ],

@@ -160,6 +160,7 @@ class _Union:
         self._twice: Final[list[str]] = []
         self._found: Final[set[str]] = set()
         self._broken: CheckpointError | None = None
+        self._refused: CheckpointError | None = None
         self._opened = 0
 
     def read_index(self, name: str) -> dict[str, list[str]]:
@@ -199,6 +200,7 @@ class _Union:
         try:
             path = inside(self._directory.path, name)
         except CheckpointError as error:
+            self._refused = self._refused or error
             self.joined.note(Finding("danger", error.message, "index"))
             self._lost(name, tensors, "has no name of a file in the folder")
             return
@@ -266,11 +268,14 @@ class _Union:
         """Put the pieces together, and say what does not fit."""
         if not self._opened and self._broken is not None:
             raise self._broken
-        if not self._opened:
+        if not self._opened and not self._missing and self._refused is not None:
             raise CheckpointError(
-                f"None of the {count:,} shards is there: {names_text(self._missing)}.",
-                advice=_AGAIN,
+                f"The index names no shard in its folder. {self._refused.message}",
+                advice="Get it again from where it came from.",
             )
+        if not self._opened:
+            shards = "The only shard is not" if count == 1 else f"None of the {count:,} shards is"
+            raise CheckpointError(f"{shards} there: {names_text(self._missing)}.", advice=_AGAIN)
         if self._missing:
             verb = "is" if len(self._missing) == 1 else "are"
             self.joined.findings.insert(

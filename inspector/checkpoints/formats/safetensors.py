@@ -223,5 +223,6 @@ def _gaps(entries: list[TensorEntry], start: int, size: int) -> list[Finding]:
             Finding("warning", f"{overlapping:,} tensors share bytes with the one before them.")
         )
     if unused:
-        findings.append(Finding("warning", f"{unused:,} bytes of the file belong to no tensor."))
+        bytes_belong = "byte of the file belongs" if unused == 1 else "bytes of the file belong"
+        findings.append(Finding("warning", f"{unused:,} {bytes_belong} to no tensor."))
     return findings

@@ -263,6 +263,10 @@ class Cursor:
         return CheckpointError(f"{self.what} {message}.", where=self.where)
 
 
+#: Bytes of a superblock by its version, with addresses and lengths of two bytes.
+_LEAST: Final = (24 + 6 * 2 + 24, 28 + 6 * 2 + 24, 12 + 4 * 2 + 4, 12 + 4 * 2 + 4)
+
+
 class Superblock:
     """What stands at the beginning of a file.
 
@@ -286,6 +290,12 @@ class Superblock:
             raise CheckpointError(
                 f"Its superblock has version {self.version}; versions 0 to 3 are known.",
                 where=f"byte {place}",
+            )
+        if len(head) < _LEAST[self.version]:
+            raise CheckpointError(
+                f"It is cut short after {pages.source.size:,} bytes, within its superblock, which "
+                f"takes at least {_LEAST[self.version]:,}.",
+                advice="Get it again from where it came from.",
             )
         sizes = head[13:15] if self.version < 2 else head[9:11]
         if len(sizes) < 2 or any(size not in (2, 4, 8) for size in sizes):
