@@ -26,6 +26,9 @@ _EVERY: Final = 0.2
 #: Tensors that are listed of what was written, at most.
 _MOST_LINES: Final = 200
 
+#: Tensors that are named of those that were left out, at most.
+_MOST_NAMES: Final = 10
+
 
 class UsageError(InspectorError):
     """Arguments that mean nothing for this file."""
@@ -68,9 +71,9 @@ def export(wanted: Wanted) -> None:
     checkpoint = open_checkpoint(wanted.path)
     try:
         check_target(wanted.target, checkpoint.files)
-        entries = _entries(checkpoint, wanted.patterns)
         known = _format(wanted)
-        plan = plan_export(known, [_part(entry, wanted) for entry in entries])
+        parts, left_out = _parts(checkpoint, wanted)
+        plan = plan_export(known, parts)
         line = _ProgressLine(sys.stderr, display_text(wanted.target.name))
         try:
             result = export_plan(
@@ -85,20 +88,43 @@ def export(wanted: Wanted) -> None:
     finally:
         checkpoint.close()
     _report(result)
+    if left_out:
+        names = ", ".join(display_text(name, 100) for name in left_out[:_MOST_NAMES])
+        more = f" and {len(left_out) - _MOST_NAMES:,} more" if len(left_out) > _MOST_NAMES else ""
+        print(f"Left out, having no values of their own: {names}{more}")
 
 
-def _entries(checkpoint: Checkpoint, patterns: Sequence[str]) -> list[TensorEntry]:
-    """The tensors that are meant, each once, in the order of the patterns and then the file's."""
+def _parts(checkpoint: Checkpoint, wanted: Wanted) -> tuple[list[Part], list[str]]:
+    """What is meant, each tensor once, in the order of the patterns and then the file's.
+
+    Returns
+    -------
+    parts, left_out
+        And the names of tensors that have no values of their own, where a pattern took them along;
+        one that is meant by its name, or all that a pattern takes, is an error.
+    """
     from inspector.values.nested import piece_named
 
-    found: dict[str, TensorEntry] = {}
-    for pattern in patterns:
+    parts: dict[str, Part] = {}
+    left_out: list[str] = []
+    for pattern in wanted.patterns:
         exact = checkpoint.find(pattern) or piece_named(checkpoint, pattern)
-        matching = [exact] if exact is not None else _matching(checkpoint, pattern)
+        if exact is not None:
+            parts[exact.name] = _part(exact, wanted)
+            continue
+        matching = _matching(checkpoint, pattern)
         if not matching:
             raise InspectorError(_nothing(checkpoint, pattern))
-        found.update((entry.name, entry) for entry in matching)
-    return list(found.values())
+        refused: list[TensorError] = []
+        for entry in matching:
+            try:
+                parts[entry.name] = _part(entry, wanted)
+            except TensorError as error:
+                refused.append(error)
+                left_out.append(entry.name)
+        if len(refused) == len(matching):
+            raise refused[0]
+    return list(parts.values()), left_out
 
 
 def _matching(checkpoint: Checkpoint, pattern: str) -> list[TensorEntry]:

@@ -713,3 +713,21 @@ def test_screenshot_of_a_missing_file(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "missing.pt" in assert_one_line(done.stderr)
     assert not target.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors:UserWarning")
+def test_a_pattern_leaves_out_what_has_no_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, target = tmp_path / "some.pt", tmp_path / "out.npz"
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    state = {"a": torch.ones(3), "n": nested, "m": torch.empty(2, device="meta")}
+    torch.save(state, path)
+    assert main([str(path), "--export", "*", "--output", str(target)]) == 0
+    assert "Left out, having no values of their own: n, m" in capsys.readouterr().out
+    assert list(np.load(target)) == ["a"]
+    for names in (["n"], ["[nm]"], ["a", "m"]):
+        other = tmp_path / "other.npz"
+        assert main([str(path), "--export", *names, "--output", str(other)]) == 1
+        assert "tensor-inspector: " in capsys.readouterr().err
+        assert not other.exists()

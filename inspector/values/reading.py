@@ -109,12 +109,12 @@ class StoredTensor:
         """The values of a region in the tensor's own memory, as far as they can be.
 
         None where its bytes have to be fetched first: from a file or a device, or because they
-        are of the other byte order.
+        are of the other byte order; and for shapes of more elements than any array can have.
         """
         source, entry = self._storage.source, self.entry
-        if not isinstance(source, HostBytes) or self._swapped:
-            return None
         itemsize = self._stored.raw.itemsize
+        if not isinstance(source, HostBytes) or self._swapped or entry.nbytes > sys.maxsize:
+            return None
         strides = [stride * itemsize for stride in entry.stride]
         lowest = self._lowest(Region.whole(self.shape)) if entry.numel else 0
         highest = lowest + sum(

@@ -295,3 +295,10 @@ def test_what_the_readme_says_works(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_is_no_tensor_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="list"):
         to_numpy([1, 2])  # type: ignore[arg-type]
+
+
+def test_of_more_elements_than_an_array_can_have_a_part_is_had() -> None:
+    tensor = torch.ones(1).expand(2**31, 2**31)
+    with pytest.raises(TensorError, match="more than memory can hold"):
+        to_numpy(tensor)
+    assert to_numpy(tensor, "[5, -3:]").array.tolist() == [1.0, 1.0, 1.0]
