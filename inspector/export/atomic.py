@@ -130,10 +130,12 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
     try:
         mode = _mode_of(target)
         temporary = _temporary(final)
-        file = _create(temporary)
     except OSError as error:
         raise export_error(target, error) from error
+    file: BinaryIO | None = None
     try:
+        # Ctrl+C may come right after the file is there, before it has a name here.
+        file = _create(temporary)
         yield file
         file.flush()
         if mode is not None:
@@ -142,8 +144,9 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         file.close()
         temporary.replace(final)
     except BaseException as error:
-        with suppress(OSError):
-            file.close()
+        if file is not None:
+            with suppress(OSError):
+                file.close()
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
@@ -168,10 +171,10 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     try:
         _refuse_contents(final, target)
         temporary = _temporary(final)
-        temporary.mkdir()
     except OSError as error:
         raise export_error(target, error) from error
     try:
+        temporary.mkdir()
         yield temporary
         for path in temporary.iterdir():
             with path.open("rb+") as file:

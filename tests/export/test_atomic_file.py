@@ -10,13 +10,19 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
 from inspector.checkpoints.errors import Cancelled, ExportError
 from inspector.export import atomic
-from inspector.export.atomic import atomic_file, check_replaceable, check_room, export_error
+from inspector.export.atomic import (
+    atomic_file,
+    atomic_folder,
+    check_replaceable,
+    check_room,
+    export_error,
+)
 
 
 @pytest.fixture
@@ -261,3 +267,28 @@ def test_room_is_checked_before_writing(folder: Path) -> None:
         check_room(folder / "target", 2**70)
     with pytest.raises(ExportError, match="folder does not exist"):
         check_room(folder / "missing" / "file", 1)
+
+
+def test_ctrl_c_right_after_the_file_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the program knows that it is there."""
+    plain_open, plain_mkdir = os.open, Path.mkdir
+
+    def opened(*arguments: Any) -> int:
+        os.close(plain_open(*arguments))
+        raise KeyboardInterrupt
+
+    def made(self: Path) -> None:
+        plain_mkdir(self)
+        raise KeyboardInterrupt
+
+    for begin, owner, name, action in (
+        (atomic_file, os, "open", opened),
+        (atomic_folder, Path, "mkdir", made),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, action)
+            with pytest.raises(KeyboardInterrupt), begin(tmp_path / "out"):
+                pytest.fail("it has begun")
+    assert list(tmp_path.iterdir()) == []
