@@ -53,6 +53,9 @@ class Levels:
             if self.linear is not None:
                 clipped = np.copysign(np.log1p(np.abs(clipped) / self.linear), clipped)
             found: NDArray[np.float64] = (clipped / 2 - low) / (high - low)
+            # At the ends exactly: two ways to a logarithm may differ in the last digit.
+            found[values <= self.low] = 0
+            found[values >= self.high] = 1
         return np.clip(found, 0, 1)
 
     def place(self, value: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from inspector.analysis.tiles import Tile, TilePlan
@@ -101,6 +101,7 @@ def test_what_is_beyond_the_levels_has_the_colours_of_the_ends() -> None:
         assert shown[5] == NAN
 
 
+@example(4.764399600704942e16, -1.866753566176038e16, [-4.764399600704943e16], True)
 @given(
     st.floats(-1e308, 1e308),
     st.floats(-1e308, 1e308),
