@@ -15,6 +15,9 @@ from inspector.analysis.tiles import Tile, finite_range, percentile_range
 
 LevelsMode = Literal["automatic", "symmetric", "full", "percentile", "hand"]
 
+#: The largest number that there is.
+_MOST: Final = float(np.finfo(np.float64).max)
+
 #: Pixels that are looked at to find what a typical magnitude is, at most.
 _TYPICAL: Final = 1 << 16
 
@@ -160,7 +163,7 @@ def _ends(tile: Tile, pixels: tuple[float, float], choice: LevelsChoice) -> tupl
     if low == high:
         # A constant picture: its value stands in the middle of the map.
         room = abs(low) * 0.5 or 0.5
-        return low - room, high + room
+        return max(low - room, -_MOST), min(high + room, _MOST)
     return low, high
 
 
@@ -168,6 +171,7 @@ def _linear_part(tile: Tile, largest: float) -> float:
     """A tenth of what is a typical magnitude of the picture's pixels."""
     flat = tile.values.reshape(-1)[:: -(-tile.values.size // _TYPICAL)]
     magnitudes = np.abs(flat[np.isfinite(flat) & (flat != 0)]).astype(np.float64)
-    typical = float(np.median(magnitudes)) if magnitudes.size else largest
+    # Divided first: the median of an even number is a mean of two, which may overflow.
+    tenth = float(np.median(magnitudes / 10)) if magnitudes.size else largest / 10
     least, most = (largest * share for share in _LINEAR)
-    return max(min(max(typical / 10, least), most), float(np.finfo(np.float64).tiny))
+    return max(min(max(tenth, least), most), float(np.finfo(np.float64).tiny))

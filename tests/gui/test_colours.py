@@ -101,7 +101,26 @@ def test_what_is_beyond_the_levels_has_the_colours_of_the_ends() -> None:
         assert shown[5] == NAN
 
 
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308, 5e-324, 0.0])
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_a_constant_has_levels_around_it(value: float, logarithmic: bool) -> None:
+    made = Tile(
+        TilePlan(range(1), range(2), 1, 1),
+        np.array([[value, value]]),
+        np.zeros((1, 2), np.uint8),
+        exact=True,
+        sample="",
+    )
+    levels = levels_of(made, LevelsChoice("full", logarithmic))
+    assert levels is not None
+    assert np.isfinite([levels.low, levels.high]).all()
+    assert levels.low <= value <= levels.high
+    assert levels.low < levels.high
+    assert np.isfinite(levels.shares(made.values)).all()
+
+
 @example(4.764399600704942e16, -1.866753566176038e16, [-4.764399600704943e16], True)
+@example(0.0, 1.0, [8.988465674311579e307, 8.98846567431158e307], True)
 @given(
     st.floats(-1e308, 1e308),
     st.floats(-1e308, 1e308),
