@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QScrollArea,
     QSizePolicy,
     QSlider,
@@ -21,7 +22,9 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.gui.index_box import IndexBox
+from inspector.gui.playing import Player, PlayMenu
 from inspector.gui.position import Position
+from inspector.gui.tasks import TaskRunner
 
 _SLIDER_STEPS = 10_000
 
@@ -32,9 +35,16 @@ class AxisBar(QWidget):
     The controls of axes are there where there are two axes or more.
     """
 
-    def __init__(self, position: Position, parent: QWidget | None = None) -> None:
+    #: Whether there is an axis to step along.
+    slices_changed = Signal(bool)
+
+    def __init__(
+        self, position: Position, runner: TaskRunner, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._position = position
+        self.player = Player(position, runner, self)
+        self._play_menu = PlayMenu(self.player, self)
         self._rows = _axis_box("Rows", "The axis that runs down")
         self._columns = _axis_box("Columns", "The axis that runs across")
         self._exchange = QToolButton()
@@ -73,12 +83,38 @@ class AxisBar(QWidget):
         self._exchange.clicked.connect(lambda: self._show(row_axis=position.plane.column_axis))
         position.tensor_changed.connect(self._restart)
         position.plane_changed.connect(self._update)
+        self.player.changed.connect(self._show_playing)
         self.hide()
 
     @property
     def held(self) -> dict[int, HeldAxis]:
         """The controls of the axes that are not shown, by axis."""
         return self._held
+
+    @property
+    def _first_held(self) -> int | None:
+        """The first axis that can be stepped along."""
+        if self._position.source is None:
+            return None
+        return next((axis for axis, control in self._held.items() if control.has_steps), None)
+
+    def step(self, steps: int) -> None:
+        """Go some indices along the first held axis, as far as there are any."""
+        axis = self._first_held
+        if axis is not None:
+            plane = self._position.plane
+            index = min(max(plane.index[axis] + steps, 0), plane.shape[axis] - 1)
+            self._hold(axis, index)
+
+    def play(self) -> None:
+        """Play the first held axis; stop if any is played."""
+        axis = self._first_held if self.player.axis is None else self.player.axis
+        if axis is not None:
+            self.player.toggle(axis)
+
+    def _show_playing(self) -> None:
+        for axis, control in self._held.items():
+            control.show_playing(axis == self.player.axis)
 
     def _show(self, row_axis: int | None = None, column_axis: int | None = None) -> None:
         plane = self._position.plane
@@ -120,13 +156,15 @@ class AxisBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self._held = {}
         for axis in plane.held_axes:
-            control = HeldAxis(axis, plane.shape[axis])
+            control = HeldAxis(axis, plane.shape[axis], self._play_menu)
             control.moved.connect(partial(self._hold, axis))
+            control.play.clicked.connect(partial(self.player.toggle, axis))
             layout.addWidget(control)
             self._held[axis] = control
         layout.addStretch(1)
         self._area.setWidget(content)
         self._area.setVisible(bool(self._held))
+        self.slices_changed.emit(self._first_held is not None)
         self._fit_held()
 
     def _fit_held(self) -> None:
@@ -157,14 +195,24 @@ class HeldAxis(QWidget):
         Its number.
     size
         Elements along it; up to 2**53 are counted exactly.
+    menu
+        How to play it.
     """
 
     #: The new index as a Python int, which may be beyond Qt's.
     moved = Signal(object)
 
-    def __init__(self, axis: int, size: int, parent: QWidget | None = None) -> None:
+    def __init__(self, axis: int, size: int, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._axis = axis
         self._last = max(0, size - 1)
+        #: Steps through the axis by itself.
+        self.play = QToolButton()
+        self.play.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.play.setMenu(menu)
+        if not self.has_steps:
+            self.play.hide()
+        self.show_playing(False)
         self._number = QDoubleSpinBox()
         self._number.setDecimals(0)
         self._number.setLocale(QLocale.c())
@@ -182,10 +230,25 @@ class HeldAxis(QWidget):
         layout.setSpacing(4)
         name, total = QLabel(f"axis {axis}"), QLabel(f"of {size:,}")
         name.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        for widget in (name, self._number, total, self._slider):
+        for widget in (name, self._number, total, self._slider, self.play):
             layout.addWidget(widget)
         self._number.valueChanged.connect(lambda value: self.moved.emit(int(value)))
         self._slider.valueChanged.connect(self._slid)
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is more than one index."""
+        return self._last > 0
+
+    def show_playing(self, playing: bool) -> None:
+        """Show whether it is played, by what a click would do."""
+        # Not the style's own icons, which are black in the dark as well.
+        self.play.setText("■" if playing else "▶")
+        verb = "Stop playing" if playing else "Play"
+        self.play.setAccessibleName(f"{verb} axis {self._axis}")
+        self.play.setToolTip(
+            "Stop here" if playing else f"Show one index of axis {self._axis} after the other"
+        )
 
     @property
     def number(self) -> QDoubleSpinBox:

@@ -37,11 +37,24 @@ class GoMenu(QMenu):
     index_requested = Signal()
     #: A `Wanted`, and whether forward.
     next_requested = Signal(str, bool)
+    #: By how many slices to go along the first held axis.
+    step_requested = Signal(int)
+    play_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("&Go", parent)
         self._actions: list[QAction] = []
+        self._available = self._has_slices = False
         self._add("To an inde&x…", "Ctrl+G", self.index_requested.emit)
+        self.addSeparator()
+        self._slices = [
+            self._add("Next &slice", "Alt+Right", partial(self.step_requested.emit, 1)),
+            self._add("Previous s&lice", "Alt+Left", partial(self.step_requested.emit, -1)),
+            self._add("&Play slices, or stop", "Alt+P", self.play_requested.emit),
+        ]
+        for action in self._slices:
+            action.setToolTip("Along the first axis that is not shown")
+        self.setToolTipsVisible(True)
         for forward, word, keys in ((True, "Next", "Alt+"), (False, "Previous", "Alt+Shift+")):
             self.addSeparator()
             for wanted, label, key in _NEXT:
@@ -52,15 +65,26 @@ class GoMenu(QMenu):
                 )
         self.set_available(False)
 
-    def _add(self, text: str, shortcut: str, action: object) -> None:
+    def _add(self, text: str, shortcut: str, action: object) -> QAction:
         made = QAction(text, self)
         if shortcut:
             made.setShortcut(QKeySequence(shortcut))
         made.triggered.connect(action)
         self.addAction(made)
         self._actions.append(made)
+        return made
 
     def set_available(self, available: bool) -> None:
         """Whether there is a tensor to go through."""
+        self._available = available
+        self._update()
+
+    def set_slices(self, has_slices: bool) -> None:
+        """Whether it has an axis that is not shown, with more than one index."""
+        self._has_slices = has_slices
+        self._update()
+
+    def _update(self) -> None:
         for action in self._actions:
-            action.setEnabled(available)
+            is_there = self._has_slices or action not in self._slices
+            action.setEnabled(self._available and is_there)

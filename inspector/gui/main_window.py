@@ -184,7 +184,7 @@ class MainWindow(QMainWindow):
             action.setCheckable(True)
             action.setChecked(self._theme.appearance == appearance)
             looks.addAction(action)
-        self.go_menu = GoMenu(self)
+        self.go_menu = GoMenu(self.menuBar())
         self.menuBar().addMenu(self.go_menu)
         tensor = self.menuBar().addMenu("&Tensor")
         self.form_menu = FormMenu("Show &as", tensor)
@@ -472,6 +472,9 @@ class MainWindow(QMainWindow):
         self.form_menu.chosen.connect(page.show_form)
         self.go_menu.index_requested.connect(page.ask_for_index)
         self.go_menu.next_requested.connect(page.go_to_next)
+        self.go_menu.step_requested.connect(page.axes.step)
+        self.go_menu.play_requested.connect(page.axes.play)
+        page.axes.slices_changed.connect(self.go_menu.set_slices)
         page.grid.addActions(
             (self._copy, self.copy_menu.menuAction(), self._copy_exact, self._python[2])
         )

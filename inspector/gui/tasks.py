@@ -187,6 +187,10 @@ class TaskRunner(QObject):
             if lane.request.title
         )
 
+    def is_running(self, key: Hashable) -> bool:
+        """Whether a lane has work that runs or waits."""
+        return key in self._lanes
+
     def submit(self, key: Hashable, request: Request[T]) -> None:
         """Start a request, superseding what its lane was doing."""
         if self._closed:

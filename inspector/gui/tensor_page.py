@@ -118,6 +118,7 @@ class TensorPage(QWidget):
         self._build_views()
         for view in (self.heatmap, self.statistics, self.grid):
             view.failed.connect(self.show_error)
+            view.failed.connect(self.axes.player.stop)
         self.grid.message.connect(self.message)
         self.grid.export_requested.connect(self.export_selected_requested)
         self.heatmap.drawn.connect(self.grid.colour_like)
@@ -147,7 +148,7 @@ class TensorPage(QWidget):
         self._export.setToolTip("Write this tensor, a part of it, or others to a file (Ctrl+E)")
         self._export.clicked.connect(self.export_requested)
         self._notice = Notice()
-        self.axes = AxisBar(self.position)
+        self.axes = AxisBar(self.position, self._runner)
         self.axes.index.requested.connect(self.go_to_index)
         self.axes.index.left.connect(self.grid.setFocus)
 
@@ -312,6 +313,7 @@ class TensorPage(QWidget):
         self._without.setText(str(error))
         self._stack.setCurrentWidget(self._without)
         self._set_source(None)
+        self.axes.hide()
         self.conversion.clear()
         self.axes.hide()
         self.format_box.hide()
