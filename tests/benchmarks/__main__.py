@@ -36,6 +36,7 @@ from inspector.values.tensors import TensorSource, tensor_source
 
 START = Path(__file__).parent / "start.py"
 HEARTBEAT = Path(__file__).parent / "heartbeat.py"
+SCROLLING = Path(__file__).parent / "scrolling.py"
 #: Prints a process's peak resident memory in KiB (Linux). Unlike `getrusage`, it does not count
 #: the process that started it.
 MEMORY = "print(next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
@@ -372,12 +373,23 @@ def measure_heartbeat(folder: Path, times: int, *, quick: bool) -> None:
     path.unlink()
 
 
+def measure_scrolling(times: int) -> None:
+    """How fast the grid turns its pages, wherever they are. The best of several runs."""
+    ours, reference = (
+        max(json.loads(process(str(SCROLLING), which)) for _ in range(times))
+        for which in ("grid", "table")
+    )
+    what = "scrolling pages a second at 2^40 elements / QTableView of 10^7 rows"
+    row(what, ours, reference, ">= 0.5", "pages/s")
+
+
 def measure(folder: Path, *, quick: bool) -> None:
     """Every row."""
     times, side = (2, 2048) if quick else (5, 8192)
     print("| what | ours | reference | ratio | aim |\n| --- | --- | --- | --- | --- |")
     measure_start(folder, times)
     measure_heartbeat(folder, times, quick=quick)
+    measure_scrolling(times)
     measure_listing(folder, times, quick=quick)
     measure_huge(folder, times)
     measure_values(folder, times, side)
