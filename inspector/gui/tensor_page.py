@@ -313,7 +313,6 @@ class TensorPage(QWidget):
         self._without.setText(str(error))
         self._stack.setCurrentWidget(self._without)
         self._set_source(None)
-        self.axes.hide()
         self.conversion.clear()
         self.axes.hide()
         self.format_box.hide()
