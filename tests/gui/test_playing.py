@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.axis_bar import AxisBar
+from inspector.gui.help_boxes import show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
@@ -276,7 +277,7 @@ def test_the_keys_are_there_only_where_there_are_slices(
 
 
 def test_the_overview_of_keys_names_them(window: MainWindow, page: TensorPage) -> None:
-    window._show_keys()
+    show_keys(window)
     (box,) = window.findChildren(QMessageBox)
     for words in ("Alt+Right", "Next slice", "Alt+P", "Shift+Space"):
         assert words in box.text()
