@@ -249,33 +249,42 @@ def _middles(covered: range, block: int) -> range:
 
 def _pieces(plane: Plane, plan: TilePlan, most: int) -> Iterator[tuple[range, range]]:
     """Cut a plan into parts of at most `most` elements, in the order of the tensor's memory."""
+    down = _Cut(plan.rows, plan.block_rows, plane.rows_reversed)
+    across = _Cut(plan.columns, plan.block_columns, plane.columns_reversed)
     if plane.is_transposed:
-        for columns, rows in _cuts(
-            plan.columns, plan.block_columns, plan.rows, plan.block_rows, most
-        ):
+        for columns, rows in _cuts(across, down, most):
             yield rows, columns
     else:
-        yield from _cuts(plan.rows, plan.block_rows, plan.columns, plan.block_columns, most)
+        yield from _cuts(down, across, most)
 
 
-def _cuts(
-    outer: range, outer_block: int, inner: range, inner_block: int, most: int
-) -> Iterator[tuple[range, range]]:
-    if not (outer and inner):
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How one side of a plan is cut into parts."""
+
+    covered: range
+    block: int
+    backwards: bool
+
+    def parts(self, most: int) -> Iterator[range]:
+        """Of at most `most`: of whole blocks where a block fits, else each inside a block."""
+        whole = max(1, most // self.block) * self.block
+        for start in self._ordered(range(0, len(self.covered), whole)):
+            blocks = self.covered[start : start + whole]
+            for inside in self._ordered(range(0, len(blocks), most)):
+                yield blocks[inside : inside + most]
+
+    def _ordered(self, starts: range) -> range:
+        return starts[::-1] if self.backwards else starts
+
+
+def _cuts(outer: _Cut, inner: _Cut, most: int) -> Iterator[tuple[range, range]]:
+    if not (outer.covered and inner.covered):
         return
-    strip = max(1, most // min(len(inner), most))
-    for part in _cut(outer, outer_block, strip):
-        for piece in _cut(inner, inner_block, most):
+    strip = max(1, most // min(len(inner.covered), most))
+    for part in outer.parts(strip):
+        for piece in inner.parts(most):
             yield part, piece
-
-
-def _cut(covered: range, block: int, most: int) -> Iterator[range]:
-    """Ranges of at most `most`: of whole blocks where a block fits, else each inside a block."""
-    whole = max(1, most // block) * block
-    for start in range(0, len(covered), whole):
-        blocks = covered[start : start + whole]
-        for inside in range(0, len(blocks), most):
-            yield blocks[inside : inside + most]
 
 
 def _pixels(part: range, start: int, block: int) -> slice:

@@ -27,7 +27,9 @@ def place_of(region: Region, plane: Plane) -> Place | None:
 
     The plane's axes stay where the region says nothing against it: one with a single index gives
     way to one with several. Where more than two axes have several, the others are held at their
-    first. A region with steps is shown from its first to its last row and column.
+    first. A region with steps is shown from its first to its last row and column; an axis with
+    steps backwards is reversed, and one with steps forwards is not. A single index says nothing
+    of the direction.
 
     Returns
     -------
@@ -38,14 +40,18 @@ def place_of(region: Region, plane: Plane) -> Place | None:
         return None
     axes = [axis if isinstance(axis, range) else range(axis, axis + 1) for axis in region.axes]
     wide = [number for number, axis in enumerate(axes) if len(axis) > 1]
-    shown = _shown(plane, wide)
+    row_axis, column_axis = _shown(plane, wide)
+    backwards = {axis for axis in wide if axes[axis].step < 0}
     plane = replace(
         plane,
-        row_axis=shown[0],
-        column_axis=shown[1],
+        row_axis=row_axis,
+        column_axis=column_axis,
         index=tuple(axis[0] for axis in axes),
+        reversed_axes=plane.reversed_axes.difference(wide) | backwards,
     )
-    return Place(plane, _span(axes, plane.row_axis), _span(axes, plane.column_axis))
+    top, left = plane.cell(tuple(axis[0] for axis in axes))
+    bottom, right = plane.cell(tuple(axis[-1] for axis in axes))
+    return Place(plane, range(top, bottom + 1), range(left, right + 1))
 
 
 def _shown(plane: Plane, wide: list[int]) -> tuple[int | None, int | None]:
@@ -61,10 +67,3 @@ def _shown(plane: Plane, wide: list[int]) -> tuple[int | None, int | None]:
     if changed and row is not None and column is not None and row > column:
         row, column = column, row
     return row, column
-
-
-def _span(axes: list[range], axis: int | None) -> range:
-    if axis is None:
-        return range(1)
-    ends = axes[axis][0], axes[axis][-1]
-    return range(min(ends), max(ends) + 1)

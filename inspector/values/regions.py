@@ -45,6 +45,16 @@ class Region:
         """Elements in the region."""
         return math.prod(self.shape)
 
+    @property
+    def ascending(self) -> Region:
+        """The same elements, along each axis from the lowest index to the highest."""
+        return Region(
+            tuple(
+                axis[::-1] if isinstance(axis, range) and axis.step < 0 else axis
+                for axis in self.axes
+            )
+        )
+
     def text(self, shape: tuple[int, ...]) -> str:
         """As NumPy writes it: ``[3, :, ::2]`` for a tensor of this shape."""
         items = (_axis_text(axis, size) for axis, size in zip(self.axes, shape, strict=True))
@@ -98,6 +108,8 @@ def _axis_text(axis: range | int, size: int) -> str:
         return ":"
     if not axis:
         return "0:0"
+    if len(axis) == 1:
+        axis = range(axis.start, axis.start + 1)  # whichever way it runs
     if axis.step == 1:
         start = axis.start or ""
         return f"{start}:{'' if axis.stop == size else axis.stop}"
@@ -231,7 +243,9 @@ def _axis(item: _Item, size: int, number: int, text: str) -> range | int:
 class Plane:
     """An N-D tensor seen as rows and columns: two axes shown, the others held at an index.
 
-    A tensor of one axis is a single column; a tensor without axes is a single cell.
+    A tensor of one axis is a single column; a tensor without axes is a single cell. Rows and
+    columns are counted as they are shown, from the top and from the left; of an axis that is
+    reversed, the first of them is the last index.
 
     Attributes
     ----------
@@ -239,12 +253,15 @@ class Plane:
         Which axis runs down and which runs across; None where there is none.
     index
         For each axis, the index at which it is held; it does not matter for a shown axis.
+    reversed_axes
+        Those that run from the last index to the first wherever they are shown.
     """
 
     shape: tuple[int, ...]
     row_axis: int | None
     column_axis: int | None
     index: tuple[int, ...]
+    reversed_axes: frozenset[int] = frozenset()
 
     @classmethod
     def first(cls, shape: tuple[int, ...]) -> Plane:
@@ -283,23 +300,64 @@ class Plane:
             and self.row_axis > self.column_axis
         )
 
+    @property
+    def rows_reversed(self) -> bool:
+        """Whether the last index is on top."""
+        return self.row_axis in self.reversed_axes
+
+    @property
+    def columns_reversed(self) -> bool:
+        """Whether the last index is on the left."""
+        return self.column_axis in self.reversed_axes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its region is the whole tensor, every axis from its first index to its last."""
+        return self.region() == Region.whole(self.shape)
+
     def region(self, rows: range | None = None, columns: range | None = None) -> Region:
         """The region of the tensor behind these rows and columns (all of them if None)."""
         axes: list[range | int] = list(self.index)
         if self.row_axis is not None:
-            axes[self.row_axis] = range(self.rows) if rows is None else rows
+            axes[self.row_axis] = self._along(
+                self.row_axis, range(self.rows) if rows is None else rows
+            )
         if self.column_axis is not None:
-            axes[self.column_axis] = range(self.columns) if columns is None else columns
+            axes[self.column_axis] = self._along(
+                self.column_axis, range(self.columns) if columns is None else columns
+            )
         return Region(tuple(axes))
+
+    def _along(self, axis: int, places: range) -> range:
+        """The indices, on a shown axis, of some of its rows or columns."""
+        if axis not in self.reversed_axes:
+            return places
+        last = self.shape[axis] - 1
+        return range(last - places.start, last - places.stop, -places.step)
+
+    def row_index(self, row: int) -> int:
+        """The index of a row on its axis."""
+        return self.rows - 1 - row if self.rows_reversed else row
+
+    def column_index(self, column: int) -> int:
+        """The index of a column on its axis."""
+        return self.columns - 1 - column if self.columns_reversed else column
 
     def element(self, row: int, column: int) -> tuple[int, ...]:
         """The index, in the tensor, of the cell at this row and column."""
         index = list(self.index)
         if self.row_axis is not None:
-            index[self.row_axis] = row
+            index[self.row_axis] = self.row_index(row)
         if self.column_axis is not None:
-            index[self.column_axis] = column
+            index[self.column_axis] = self.column_index(column)
         return tuple(index)
+
+    def cell(self, element: tuple[int, ...]) -> tuple[int, int]:
+        """The row and column of an element of the tensor, wherever the other axes are held."""
+        # To count from the other end is the same there and back.
+        row = 0 if self.row_axis is None else self.row_index(element[self.row_axis])
+        column = 0 if self.column_axis is None else self.column_index(element[self.column_axis])
+        return row, column
 
     def with_row_axis(self, axis: int) -> Plane:
         """The same tensor with this axis running down; exchanged if it was the column axis."""
@@ -311,11 +369,15 @@ class Plane:
         row_axis = self.column_axis if axis == self.row_axis else self.row_axis
         return replace(self, row_axis=row_axis, column_axis=axis)
 
+    def with_reversed(self, axis: int) -> Plane:
+        """The same plane with one axis the other way round."""
+        return replace(self, reversed_axes=self.reversed_axes ^ {axis})
+
     def with_index(self, axis: int, index: int) -> Plane:
         """The same plane with one held axis at another index."""
         moved = (*self.index[:axis], index, *self.index[axis + 1 :])
         return replace(self, index=moved)
 
     def text(self) -> str:
-        """The plane as an index: ``[3, :, :]``."""
+        """The plane as an index: ``[3, ::-1, :]``."""
         return self.region().text(self.shape)

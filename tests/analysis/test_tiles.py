@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,12 +50,11 @@ def whole(plane: Plane, block_rows: int, block_columns: int) -> TilePlan:
 
 
 def seen(array: Array, plane: Plane) -> Array:
-    """The plane as a 2-D array, rows down."""
-    cells = [
-        [array[plane.element(row, column)] for column in range(plane.columns)]
-        for row in range(plane.rows)
-    ]
-    return np.array(cells, dtype=array.dtype).reshape(plane.rows, plane.columns)
+    """The plane as a 2-D array, rows down, by NumPy's own means."""
+    shown = [axis for axis in (plane.row_axis, plane.column_axis) if axis is not None]
+    array = np.flip(array, [axis for axis in shown if axis in plane.reversed_axes])
+    array = array[tuple(slice(None) if n in shown else at for n, at in enumerate(plane.index))]
+    return (array.T if plane.is_transposed else array).reshape(plane.rows, plane.columns)
 
 
 def reduced(block: Array, reduction: Reduction) -> tuple[float, int]:
@@ -125,6 +126,8 @@ def pictures(draw: st.DrawFn) -> tuple[Array, Plane, TilePlan, int]:
         rows, columns = draw(st.permutations(range(len(shape))))[:2]
         index = tuple(draw(st.integers(0, size - 1)) for size in shape)
         plane = Plane(shape, rows, columns, index)
+    turned = draw(st.frozensets(st.integers(0, max(0, len(shape) - 1))))
+    plane = replace(plane, reversed_axes=turned)
     block_rows, block_columns = draw(st.integers(1, 10)), draw(st.integers(1, 40))
     parts = []
     for total, block in ((plane.rows, block_rows), (plane.columns, block_columns)):
@@ -145,6 +148,28 @@ def test_any_part_of_any_plane_in_any_pieces(
         assert_right(tile, seen(array, plane), reduction)
 
 
+def every_way(shape: tuple[int, int]) -> list[Plane]:
+    """A matrix as it is, transposed, and each of them reversed in any direction."""
+    ways = [frozenset[int](), frozenset({0}), frozenset({1}), frozenset({0, 1})]
+    return [Plane(shape, row, 1 - row, (0, 0), turned) for row in (0, 1) for turned in ways]
+
+
+@pytest.mark.parametrize("plane", every_way((300, 200)))
+def test_a_plane_is_read_once_and_in_the_order_of_memory(plane: Plane) -> None:
+    source = RawArray(random_raw("float32", plane.shape), "float32")
+    for block, piece in ((7, 1000), (70, 150), (3, 90)):
+        source.reads.clear()
+        render_tile(source, plane, whole(plane, block, 11), "mean", piece=piece, **Listener().both)
+        seen_from, places = -1, set[tuple[int, int]]()
+        for region in source.reads:
+            axes = [axis for axis in region.ascending.axes if isinstance(axis, range)]
+            first = axes[0][0] * plane.shape[1] + axes[1][0]
+            assert first > seen_from
+            seen_from = first
+            places.update(itertools.product(*axes))
+        assert sum(region.numel for region in source.reads) == len(places) == 300 * 200
+
+
 @pytest.mark.parametrize("block_columns", [1, 2, 16, 17, 50])
 @pytest.mark.parametrize("block_rows", [1, 2, 16, 17, 50])
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -155,7 +180,8 @@ def test_wide_arrays_and_remainders(
     for shape in ((53, 70), (70, 5), (3, 103)):
         array = random_raw("float32", shape, seed=block_rows)
         with np.errstate(all="ignore"):
-            for plane in (Plane.first(shape), Plane(shape, 1, 0, (0, 0))):
+            turned = Plane(shape, 1, 0, (0, 0), frozenset({0, 1}))
+            for plane in (Plane.first(shape), replace(turned, reversed_axes=frozenset()), turned):
                 tile = render(array, plane, whole(plane, block_rows, block_columns), reduction)
                 assert_right(tile, seen(array, plane), reduction)
 
@@ -237,14 +263,20 @@ class Planted:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38, -1e-30])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_one_bad_element_is_found_at_every_zoom(value: float, transposed: bool) -> None:
-    shape, place = (8191, 4099), (8190, 4098)
-    source = Planted(shape, place, value)
-    plane = Plane.first(shape)
-    row, column = place
-    if transposed:
-        plane, (row, column) = plane.with_row_axis(1), (column, row)
+@pytest.mark.parametrize(
+    ("plane", "cell"),
+    [
+        (Plane((8191, 4099), 0, 1, (0, 0)), (8190, 4098)),
+        (Plane((8191, 4099), 1, 0, (0, 0)), (4098, 8190)),
+        (Plane((8191, 4099), 0, 1, (0, 0), frozenset({0})), (0, 4098)),
+        (Plane((8191, 4099), 1, 0, (0, 0), frozenset({0, 1})), (0, 0)),
+    ],
+)
+def test_one_bad_element_is_found_at_every_zoom(
+    value: float, plane: Plane, cell: tuple[int, int]
+) -> None:
+    source = Planted(plane.shape, (8190, 4098), value)
+    row, column = cell
     for zoom in (1, 2, 7, 100, 3000):
         rows, columns = plane.rows / zoom, plane.columns / zoom
         plan = plan_tile(
@@ -368,6 +400,8 @@ def test_a_preview_is_a_sample_and_says_so() -> None:
     for plane, most in (
         (Plane.first(array.shape), (128, 512)),
         (Plane.first(array.shape).with_row_axis(1), (512, 128)),
+        (Plane.first(array.shape).with_reversed(0).with_reversed(1), (128, 512)),
+        (Plane.first(array.shape).with_row_axis(1).with_reversed(1), (512, 128)),
     ):
         plan = plan_tile(plane.rows, plane.columns, (0, plane.rows), (0, plane.columns), (900, 900))
         source.reads.clear()
@@ -379,16 +413,12 @@ def test_a_preview_is_a_sample_and_says_so() -> None:
         assert (tile.plan.rows, tile.plan.columns) == (plan.rows, plan.columns)
         assert tile.values.shape == tile.plan.shape
         assert all(size <= limit for size, limit in zip(tile.plan.shape, most, strict=True))
-        values = seen_fast(array, plane)
+        values = seen(array, plane)
         for row, column in ((0, 0), (5, 7), (tile.plan.shape[0] - 1, tile.plan.shape[1] - 1)):
             block = values[row * tile.plan.block_rows :, column * tile.plan.block_columns :][
                 : tile.plan.block_rows, : tile.plan.block_columns
             ]
             assert tile.values[row, column] in block
-
-
-def seen_fast(array: Array, plane: Plane) -> Array:
-    return array.T if plane.is_transposed else array
 
 
 @pytest.mark.parametrize("rows", [1280, 1281, 1300, 1407])
