@@ -172,9 +172,8 @@ def integers_alone(entry: TensorEntry) -> SameNumbers:
 
 def packed_bytes(entry: TensorEntry) -> StoredTensor:
     """The bytes that the numbers of `PACKED` types are in, one after the other."""
-    return StoredTensor(
-        replace(entry, dtype="uint8", shape=(entry.nbytes,), stride=(1,), components=())
-    )
+    alone = replace(entry, components=())  # without the scales of its channels
+    return StoredTensor(replace(alone, dtype="uint8", shape=(alone.nbytes,), stride=(1,)))
 
 
 def _words(quantizer: Quantizer) -> str:

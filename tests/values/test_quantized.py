@@ -97,6 +97,19 @@ def test_several_integers_in_a_byte(tmp_path: Path, name: str, shape: tuple[int,
 
 
 @pytest.mark.parametrize("name", PACKED)
+def test_several_integers_in_a_byte_with_a_scale_for_each_channel(
+    tmp_path: Path, name: str
+) -> None:
+    numbers = torch.arange(40.0).reshape(5, 8) % 3
+    scales, zeros = torch.linspace(0.5, 2, 5), torch.zeros(5)
+    tensor = torch.quantize_per_channel(numbers, scales, zeros, 0, getattr(torch, name))
+    entry = saved(tmp_path, tensor)
+    same(whole(entry), tensor.dequantize().numpy())
+    # The scales are beside these bytes, and none of them.
+    assert whole(entry, "raw").tobytes() == bytes(tensor.untyped_storage().tolist())
+
+
+@pytest.mark.parametrize("name", PACKED)
 def test_every_byte_of_packed_integers(tmp_path: Path, name: str) -> None:
     per_byte = PACKED[name]
     count = 256 * per_byte
