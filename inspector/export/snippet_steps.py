@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from inspector.checkpoints.dtypes import PACKED
@@ -50,17 +50,25 @@ class Wanted:
         return self.index if whole else f"{self.index[:-1]}, ...]"
 
     @property
-    def runs_forward(self) -> bool:
-        """Whether torch can take the region: it has no steps backwards."""
-        return all(isinstance(axis, int) or axis.step > 0 for axis in self.region.axes)
+    def torch_index(self) -> str:
+        """The region's elements as a subscript that torch takes: without steps backwards."""
+        return replace(self, region=self.region.ascending).index
+
+    @property
+    def turning(self) -> str:
+        """What turns those round, as NumPy can; empty if nothing does."""
+        kept = [axis for axis in self.region.axes if isinstance(axis, range)]
+        ways = ["::-1" if axis.step < 0 else ":" for axis in kept]
+        return f"[{', '.join(ways)}]" if "::-1" in ways else ""
 
 
-#: What is done to complex numbers; a 0-d array would become a scalar, so it is made an array.
+#: What is done to complex numbers. A 0-d array would become a scalar, so it is made one of one
+#: axis; and NumPy rounds otherwise where numbers lie apart or backwards.
 _PARTS: Final[dict[Form, str]] = {
-    "real": "array.real",
-    "imaginary": "array.imag",
-    "magnitude": "np.abs(array)",
-    "phase": "np.angle(array)",
+    "real": "np.ascontiguousarray(array.real)",
+    "imaginary": "np.ascontiguousarray(array.imag)",
+    "magnitude": "np.abs(np.ascontiguousarray(array))",
+    "phase": "np.angle(np.ascontiguousarray(array))",
 }
 
 
@@ -69,7 +77,7 @@ def _form_lines(wanted: Wanted) -> list[str] | None:
     if wanted.form in ("values", "integers"):
         return []
     part = _PARTS.get(wanted.form)
-    return None if part is None else [f"array = np.ascontiguousarray({part})"]
+    return None if part is None else [f"array = {part}"]
 
 
 def _scalar_lines(wanted: Wanted) -> list[str]:
@@ -115,8 +123,11 @@ def tensor_steps(wanted: Wanted) -> Steps | None:
     plain = None if stored is None else _plain_calls(wanted, stored)
     if form is None or stored is None or plain is None:
         return None
-    early = wanted.runs_forward and entry.kind == "dense"
-    before, after = (wanted.index, "") if early else ("", wanted.array_index)
+    before, after = "", wanted.array_index
+    if entry.kind == "dense":  # of which torch takes a part before anything is made of it
+        before, after = wanted.torch_index, wanted.turning
+    if wanted.turning:
+        after += ".copy()"  # torch takes no array back that runs backwards
     lines = [f"tensor = tensor{before}"] if before else []
     calls = (".detach()" if entry.requires_grad else "") + plain
     if stored.raw != stored.values:

@@ -86,7 +86,8 @@ class ComplexPart(BlockwiseTensor):
         super().__init__(entry, whole.shape, dtype, (*whole.steps, step))
 
     def _part(self, region: Region) -> Array:
-        numbers = self._whole.read(region)
+        # NumPy rounds some otherwise where numbers lie apart or backwards.
+        numbers = np.ascontiguousarray(self._whole.read(region))
         # NaN and infinities are in the file, and nothing to warn of.
         with np.errstate(all="ignore"):
             return self._take(numbers)

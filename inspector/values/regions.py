@@ -50,7 +50,9 @@ class Region:
         """The same elements, along each axis from the lowest index to the highest."""
         return Region(
             tuple(
-                axis[::-1] if isinstance(axis, range) and axis.step < 0 else axis
+                range(axis[-1], axis[0] + 1, -axis.step)
+                if isinstance(axis, range) and axis and axis.step < 0
+                else axis
                 for axis in self.axes
             )
         )

@@ -79,7 +79,7 @@ def regions_of(shape: tuple[int, ...]) -> list[Region]:
     if shape and 0 not in shape:
         texts += ["[0]", "[-1:, ...]", "[::2]"]
     if len(shape) > 1 and min(shape) > 1:
-        texts += ["[1, :]", "[:, ::-1]", "[1:, 1]", "[1, 1]", "[0:0]"]
+        texts += ["[1, :]", "[:, ::-1]", "[::-1, ::-2]", "[::-1, 1]", "[1:, 1]", "[1, 1]", "[0:0]"]
     return [parse_region(text, shape) for text in texts]
 
 
@@ -108,6 +108,19 @@ def test_torch_files_of_every_dtype(tmp_path: Path, name: str) -> None:
         # torch makes other NaN than NumPy of this one's.
         ways = ("np.memmap(",) if name == "complex32" else ("mmap=True", f"loaded{keys}")
         check(checkpoint, entry, ways=ways)
+
+
+def test_of_a_part_that_runs_backwards_no_more_is_loaded(tmp_path: Path) -> None:
+    """torch takes no steps backwards, so the part is taken first, and then turned."""
+    path = tmp_path / "model.pt"
+    tensor = torch.randn(5, 6, 7).bfloat16()
+    torch.save({"w": tensor}, path)
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    code = snippet(checkpoint, entry, parse_region("[3, ::-1, 5:1:-2]", entry.shape))
+    assert "tensor = tensor[3, :, 3:6:2]\n" in code
+    flipped = torch.flip(tensor[3, :, 3:6:2].float(), (0, 1))
+    assert torch.equal(torch.from_numpy(run(code)), flipped)
 
 
 def test_torch_files_of_every_layout(tmp_path: Path) -> None:
