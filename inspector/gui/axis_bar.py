@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.gui.direction import ReverseAction, Side
 from inspector.gui.index_box import IndexBox
 from inspector.gui.playing import Player, PlayMenu
 from inspector.gui.position import Position
@@ -32,7 +33,7 @@ _SLIDER_STEPS = 10_000
 class AxisBar(QWidget):
     """Controls for the plane of a tensor, and the index that is shown; hidden for one number.
 
-    The controls of axes are there where there are two axes or more.
+    Which axes are shown is asked where there are two or more.
     """
 
     #: Whether there is an axis to step along.
@@ -51,6 +52,8 @@ class AxisBar(QWidget):
         self._exchange.setText("⇄")
         self._exchange.setToolTip("Exchange rows and columns")
         self._exchange.setAccessibleName("Exchange rows and columns")
+        self.turn_rows = _turn_button("rows", position)
+        self.turn_columns = _turn_button("columns", position)
         self.index = IndexBox()
         self._held: dict[int, HeldAxis] = {}
         self._area = QScrollArea()
@@ -59,15 +62,13 @@ class AxisBar(QWidget):
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         shown = QHBoxLayout()
-        self._pickers = (
-            QLabel("Rows"),
-            self._rows,
-            self._exchange,
-            QLabel("Columns"),
-            self._columns,
-        )
-        for widget in self._pickers:
+        columns = QLabel("Columns")
+        pair = (self._exchange, columns, self._columns, self.turn_columns)
+        for widget in (QLabel("Rows"), self._rows, self.turn_rows, *pair):
             shown.addWidget(widget)
+        self._pickers = (self._rows, *pair)
+        for button in (self.turn_rows, self._exchange, self.turn_columns):
+            button.setFixedWidth(button.sizeHint().height())  # an arrow needs no more
         shown.addStretch(1)
         index = QLabel("Index")
         index.setBuddy(self.index)
@@ -275,3 +276,12 @@ def _axis_box(name: str, tip: str) -> QComboBox:
     # Where there is little room, the index box gives way: its text can be moved.
     box.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
     return box
+
+
+def _turn_button(side: Side, position: Position) -> QToolButton:
+    button = QToolButton()
+    action = ReverseAction(side, button)
+    action.follow(position)
+    button.setDefaultAction(action)
+    button.setAccessibleName(f"Reverse {side}")
+    return button

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPainter
 
 from inspector.gui.colours import Picture
 from inspector.values.arrays import Array, ArraySource
+from inspector.values.planes import plane_values
 from inspector.values.regions import Plane
 from inspector.values.text import number_text
 
@@ -54,10 +55,7 @@ def read_texts(
     InspectorError
         If the values cannot be read.
     """
-    elements = source.read(plane.region(rows, columns))
-    if plane.is_transposed:
-        elements = elements.reshape(len(columns), len(rows)).T
-    texts = fitting_texts(elements.reshape(len(rows), len(columns)), characters)
+    texts = fitting_texts(plane_values(source, plane, rows, columns), characters)
     return CellTexts(rows, columns, texts)
 
 

@@ -69,7 +69,7 @@ def tensor_scopes(
         return ()
     scopes = [_part(choice, entry, display_text(entry.name, 80))]
     if plane is not None and not plane.is_empty:
-        if plane.held_axes:
+        if not plane.is_whole:
             scopes.append(_part(choice, entry, "What is shown", plane, plane.region()))
         if cells is not None and len(cells[0]) * len(cells[1]) > 1:
             scopes.append(_part(choice, entry, "Selected values", plane, plane.region(*cells)))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette
 
+from inspector.gui.direction import arrows
 from inspector.gui.grid_geometry import Geometry
 from inspector.gui.grid_page import Page
 from inspector.gui.grid_selection import Cell
@@ -164,7 +165,8 @@ class GridPainter:
         painter.drawLine(across - 1, 0, across - 1, geometry.height)
         selected_rows, selected_columns = look.selection
         for column in self._columns:
-            label = "value" if look.plane.column_axis is None else str(column)
+            is_flat = look.plane.column_axis is None
+            label = "value" if is_flat else str(look.plane.column_index(column))
             rect = geometry.cell_rect(geometry.top, column)
             rect.moveTop(0)
             painter.setPen(self._text if column in selected_columns else weak)
@@ -174,7 +176,7 @@ class GridPainter:
             rect.setLeft(0)
             rect.setWidth(across - PADDING)
             painter.setPen(self._text if row in selected_rows else weak)
-            painter.drawText(rect, _RIGHT, str(row))
+            painter.drawText(rect, _RIGHT, str(look.plane.row_index(row)))
         painter.fillRect(0, 0, across - 1, down - 1, ground)
         painter.setPen(weak)
         painter.drawText(QRect(0, 0, across - PADDING, down), _RIGHT, _corner(look.plane))
@@ -199,4 +201,7 @@ def _near(selected: range, visible: range) -> tuple[int, int]:
 
 
 def _corner(plane: Plane) -> str:
-    return "" if plane.column_axis is None else f"{plane.row_axis}↓{plane.column_axis}→"
+    if plane.column_axis is None:
+        return ""
+    down, across = arrows(plane)
+    return f"{plane.row_axis}{down}{plane.column_axis}{across}"

@@ -55,9 +55,9 @@ class Heatmap(QWidget):
         self._recolouring = False
         self.setAccessibleName("Heatmap")
         self.setWhatsThis(
-            "The plane as a picture, row 0 on top. The wheel zooms, dragging moves, a click "
-            "chooses the cell that the grid then shows. NaN and infinities have colours of "
-            "their own, also where a pixel stands for many cells."
+            "The plane as a picture, in the order of the values. The wheel zooms, dragging moves, "
+            "a click chooses the cell that the grid then shows. NaN and infinities have colours "
+            "of their own, also where a pixel stands for many cells."
         )
         self.controls = PictureControls()
         self.plot = PicturePlot()
@@ -138,12 +138,19 @@ class Heatmap(QWidget):
         self._begin()
 
     def _show_plane(self) -> None:
-        """Another plane of the same tensor: where only an index is another, the view stays."""
+        """Another plane of the same tensor: where the axes are the same, the view stays.
+
+        Of an axis that is reversed now, the same indices stay in view.
+        """
         before, plane = self.plot.plane, self._position.plane
         if (before.row_axis, before.column_axis) != (plane.row_axis, plane.column_axis):
             self._restart()
             return
         self.plot.set_plane(plane)
+        self.plot.mirror(
+            rows=before.rows_reversed != plane.rows_reversed,
+            columns=before.columns_reversed != plane.columns_reversed,
+        )
         self._begin()
 
     def _begin(self) -> None:

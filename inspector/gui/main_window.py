@@ -36,6 +36,7 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.copy_menu import CopyMenu
+from inspector.gui.direction import ReverseAction
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
@@ -171,6 +172,11 @@ class MainWindow(QMainWindow):
             "infinities are coloured, and stand out more."
         )
         view.setToolTipsVisible(True)
+        view.addSeparator()
+        self._reversals = (ReverseAction("rows", view), ReverseAction("columns", view))
+        for reversal in self._reversals:
+            reversal.setShortcut(QKeySequence(reversal.keys))
+        view.addActions(self._reversals)
         view.addSeparator()
         looks = QActionGroup(self)
         for appearance, label in (
@@ -475,6 +481,8 @@ class MainWindow(QMainWindow):
         self.go_menu.step_requested.connect(page.axes.step)
         self.go_menu.play_requested.connect(page.axes.play)
         page.axes.slices_changed.connect(self.go_menu.set_slices)
+        for reversal in self._reversals:
+            reversal.follow(page.position)
         page.grid.addActions(
             (self._copy, self.copy_menu.menuAction(), self._copy_exact, self._python[2])
         )

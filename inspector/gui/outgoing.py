@@ -59,7 +59,7 @@ class Outgoing(QObject):
         current = 0
         if part == "selected" and cells is not None and len(cells[0]) * len(cells[1]) > 1:
             current = len(single) - 1
-        elif part == "shown" and plane is not None and plane.held_axes:
+        elif part == "shown" and len(single) > 1 and plane is not None and not plane.is_whole:
             current = 1
         elif part == "whole" and self._tree.selects_several:
             current = len(single)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pyqtgraph as pg
@@ -23,12 +24,41 @@ HALF: Final = 0.5
 
 
 class IndexAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """An axis of whole numbers: between two cells there is nothing to number."""
+    """An axis of whole numbers: between two cells there is nothing to number.
+
+    Places are counted from 0 up; the numbers beside them may be counted down.
+    """
+
+    def __init__(self, orientation: str) -> None:
+        self._last: int | None = None
+        super().__init__(orientation=orientation)
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
         """Spacing and offset of each level of ticks, the widest first."""
         levels = [level for level in super().tickSpacing(low, high, size) if level[0] >= 1]
         return levels or [(1.0, 0.0)]
+
+    def count_down(self, last: int | None) -> None:
+        """Number the places from this index down to 0; or, with None, from 0 up."""
+        if last != self._last:
+            self._last = last
+            self.picture = None  # what was drawn with other numbers
+            self.update()
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Spacing and places of each level of ticks; round is what stands beside them."""
+        if self._last is None:
+            levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
+            return levels
+        levels = super().tickValues(self._last - high, self._last - low, size)
+        return [(spacing, [self._last - index for index in level]) for spacing, level in levels]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """The numbers beside ticks at these places."""
+        if self._last is not None:
+            values = [self._last - place for place in values]
+        texts: list[str] = super().tickStrings(values, scale, spacing)
+        return texts
 
 
 class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -92,6 +122,8 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
             item.setLabel(side, "" if axis is None else f"axis {axis}")
             item.showAxis(side, axis is not None)  # after the label, which shows it
+        self._axes["left"].count_down(plane.rows - 1 if plane.rows_reversed else None)
+        self._axes["bottom"].count_down(plane.columns - 1 if plane.columns_reversed else None)
         # Where no axis is below, half of the colour bar's last number is.
         item.layout.setContentsMargins(0, _SPARE, 0, _SPARE if plane.column_axis is None else 0)
         self._limit()
@@ -112,6 +144,15 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         if not self._plane.is_empty:
             area = QRectF(-HALF, -HALF, self._plane.columns, self._plane.rows)
             self._box.setRange(area, padding=0)
+
+    def mirror(self, *, rows: bool, columns: bool) -> None:
+        """Show the part of the plane that is as far from its other end, down or across."""
+        (left, right), (top, bottom) = self._box.viewRange()
+        down, across = self._plane.rows - 1, self._plane.columns - 1
+        if rows:
+            self._box.setYRange(down - bottom, down - top, padding=0)
+        if columns:
+            self._box.setXRange(across - right, across - left, padding=0)
 
     def set_square(self, square: bool) -> None:
         """Show cells as squares, or fill the space."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -55,8 +56,11 @@ class Position(QObject):
 
     def choose(self, source: ArraySource | None) -> None:
         """Take another tensor; the view starts at its first element."""
+        self._begin(source, Plane.first(source.shape if source else (0,)))
+
+    def _begin(self, source: ArraySource | None, plane: Plane) -> None:
         self._source = source
-        self._plane = Plane.first(source.shape if source else (0,))
+        self._plane = plane
         self._cell = (0, 0)
         self.tensor_changed.emit()
 
@@ -64,14 +68,16 @@ class Position(QObject):
         """Take the same tensor in another form, staying where the shape allows it.
 
         Where one form has further axes at the end, the way between them keeps the axes before.
+        What is reversed stays so.
         """
-        before = self._plane.shape
+        before, reversed_axes = self._plane.shape, self._plane.reversed_axes
         if source.shape == before:
             self._source = source
             self.form_changed.emit()
             return
         element = self.element
-        self.choose(source)
+        kept = reversed_axes.intersection(range(len(source.shape)))
+        self._begin(source, replace(Plane.first(source.shape), reversed_axes=kept))
         both = min(len(before), len(source.shape))
         if before[:both] == source.shape[:both] and not self._plane.is_empty:
             self.go_to((element + (0,) * len(source.shape))[: len(source.shape)])
@@ -82,9 +88,7 @@ class Position(QObject):
             return
         element = self.element
         self._plane = plane
-        row = element[plane.row_axis] if plane.row_axis is not None else 0
-        column = element[plane.column_axis] if plane.column_axis is not None else 0
-        self._cell = (row, column)
+        self._cell = (0, 0) if plane.is_empty else plane.cell(element)
         self.plane_changed.emit()
 
     def go_to(self, element: tuple[int, ...]) -> None:
@@ -93,9 +97,7 @@ class Position(QObject):
         for axis in plane.held_axes:
             plane = plane.with_index(axis, element[axis])
         self.show_plane(plane)
-        row = element[plane.row_axis] if plane.row_axis is not None else 0
-        column = element[plane.column_axis] if plane.column_axis is not None else 0
-        self.move_to(row, column)
+        self.move_to(*plane.cell(element))
 
     def move_to(self, row: int, column: int) -> None:
         """Make this cell the current one; a cell outside the plane becomes the nearest inside."""

@@ -302,8 +302,10 @@ class StatisticsPanel(QWidget):
         if self.part == "whole":
             return Region.whole(source.shape)
         if self.part == "selected" and self.selection is not None:
-            return plane.region(*self.selection())
-        return plane.region()
+            region = plane.region(*self.selection())
+        else:
+            region = plane.region()
+        return region.ascending  # the same numbers, whichever way the axes run
 
     def _moved(self) -> None:
         """Count anew, if it is another part that is meant now."""
