@@ -25,7 +25,7 @@ class IndexBox(QLineEdit):
         self.setAccessibleName("Index")
         self.setToolTip(
             "What is shown, as NumPy writes it. Type another index to go there (Ctrl+G): "
-            "[3, :, ::2], [-1, 100:200], 17, 940"
+            "[3, :, ::2], [-1, 100:200], [::-1], 17, 940"
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.returnPressed.connect(lambda: self.requested.emit(self.text()))

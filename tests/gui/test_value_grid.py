@@ -319,6 +319,12 @@ def test_a_page_of_2_to_the_40_elements_reads_a_bounded_region(
     # has narrower columns.
     assert 1 <= len(source.asked) <= 4
     assert max(region.numel for region in source.asked) < 100_000
+    if last.rows > 1:
+        hands.position.show_plane(hands.position.plane.with_reversed(last.row_axis or 0))
+        hands.rest()
+        assert hands.grid.visible[0].start == 0  # the last index, which was chosen, is on top now
+        assert hands.grid.text_at(0, columns.stop - 1) == "2"
+        assert max(region.numel for region in source.asked) < 100_000
 
 
 # Colours -----------------------------------------------------------------------------------------
