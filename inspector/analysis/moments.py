@@ -10,6 +10,7 @@ one block, however many there are and however large the mean is beside the devia
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,14 @@ _UNIT = 1200
 #: is first multiplied by a power of two.
 _TINY, _HUGE = 2.0**-450, 2.0**480
 
-#: Sums of squares are taken over rows of this many elements, and the rows' sums pairwise.
+#: Sums are taken over rows of this many elements, and the rows' sums pairwise. A row is so short
+#: that nothing below NumPy sums it in threads of its own, which would spin between two blocks.
 _ROW = 256
 _ONES = np.ones(_ROW)
+
+#: Elements of a block that are worked on at a time: 512 KiB of float64, which stay in a core's own
+#: cache while several ufuncs go over them.
+_PIECE = 1 << 16
 
 
 def _fixed(value: float | int, unit: int) -> int:
@@ -59,20 +65,18 @@ def _is_far(s1: float, s2: float, count: int) -> bool:
     return s1 * s1 > s2 * (count / 4)
 
 
-def _sum_of_squares(values: NDArray[np.float64]) -> float:
-    rows = values.size // _ROW
-    if rows < 2:
-        return float(np.vecdot(values, values))
-    whole = values[: rows * _ROW].reshape(rows, _ROW)
-    rest = values[rows * _ROW :]
-    return float(np.add.reduce(np.vecdot(whole, whole))) + float(np.vecdot(rest, rest))
+def _sum(values: NDArray[np.float64], others: NDArray[np.float64] | None = None) -> float:
+    """The sum of some values, or of their products with as many others."""
+    cut = values.size - values.size % _ROW
+    rows, rest = values[:cut].reshape(-1, _ROW), values[cut:]
+    if others is None:
+        return float(np.add.reduce(np.vecdot(rows, _ONES)) + np.add.reduce(rest))
+    products = np.vecdot(rows, others[:cut].reshape(-1, _ROW))
+    return float(np.add.reduce(products) + np.vecdot(rest, others[cut:]))
 
 
-def _sum(values: NDArray[np.float64]) -> float:
-    """The sum of numbers that are not negative; by rows it is quicker, and as exact."""
-    rows = values.size // _ROW
-    whole = values[: rows * _ROW].reshape(rows, _ROW) @ _ONES
-    return float(np.add.reduce(whole)) + float(np.add.reduce(values[rows * _ROW :]))
+def _pieces(block: Array) -> Iterator[Array]:
+    return (block[start : start + _PIECE] for start in range(0, block.size, _PIECE))
 
 
 class Moments:
@@ -84,15 +88,15 @@ class Moments:
         Elements in a block, at most.
     """
 
-    __slots__ = ("_buffer", "_centre", "_magnitudes", "_squares", "_sum", "count")
+    __slots__ = ("_buffer", "_magnitudes", "_squares", "_sum", "count")
 
     def __init__(self, most: int) -> None:
         self.count = 0
         self._sum = 0
         self._magnitudes = 0
         self._squares = 0
-        self._centre = 0.0
-        self._buffer = np.empty(most, dtype=np.float64)
+        # Fresh memory for each block would cost more than the arithmetic.
+        self._buffer = np.empty(min(most, _PIECE), dtype=np.float64)
 
     def _add(
         self,
@@ -117,57 +121,57 @@ class Moments:
         self._magnitudes += _scaled(added, power)
         self._squares += _scaled(squares, 2 * power)
 
-    def add_floats(self, block: Array, low: float, high: float) -> NDArray[np.float64] | None:
+    def add_floats(self, block: Array, low: float, high: float) -> float:
         """Add finite float32 or float64 values, of which the smallest and largest are known.
 
         Returns
         -------
-        ndarray or None
-            The magnitudes of the values, if they had to be computed. The next block takes their
-            memory.
+        float
+            The smallest magnitude among them.
         """
+        smallest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
         if low == high:
             self._add(block.size, low, 0.0, 0.0, 0, None)
-            return None
+            return smallest
         largest = max(-low, high)
         power = 0 if _TINY <= largest <= _HUGE else math.frexp(largest)[1]
         values = block
         if power:
             values = np.ldexp(block.astype(np.float64), -power)
             low, high = math.ldexp(low, -power), math.ldexp(high, -power)
-        centre = 0.0 if power else self._centre
-        if not low <= centre <= high:
-            centre = low / 2 + high / 2
-        s1, s2 = self._about(centre, values)
+        # About 0 nothing has to be subtracted, and most weights have a mean near it.
+        centre = 0.0 if low <= 0 <= high else low / 2 + high / 2
+        s1, s2, magnitudes, least = self._about(centre, values)
         if _is_far(s1, s2, block.size):
             # It would cost digits of the deviation.
             centre += s1 / block.size
-            s1, s2 = self._about(centre, values)
-        magnitudes = None
-        if low < 0 < high:
-            magnitudes = self._buffer[: values.size]
-            # About 0, the buffer has the values already.
-            held = centre == 0 and values.dtype != np.float64
-            np.abs(magnitudes if held else values, out=magnitudes)
-        size = None if magnitudes is None else _sum(magnitudes)
-        self._add(block.size, centre, s1, s2, power, size)
-        if centre or power:
-            mean = centre + s1 / block.size
-            # About 0 nothing has to be subtracted, and most weights have a mean near it.
-            total = mean * block.size
-            far = _is_far(total, s2 + mean * total, block.size)
-            self._centre = math.ldexp(mean, power) if far else 0.0
-        return None if power else magnitudes
+            s1, s2, _, _ = self._about(centre, values)
+        if not low < 0 < high:
+            self._add(block.size, centre, s1, s2, power, None)
+            return smallest
+        self._add(block.size, centre, s1, s2, power, magnitudes)
+        return math.ldexp(least, power)
 
-    def _about(self, centre: float, values: Array) -> tuple[float, float]:
-        """The sums of the deviations and of their squares."""
-        deviations = values
-        if centre or values.dtype != np.float64:
-            deviations = self._buffer[: values.size]
-            np.copyto(deviations, values)
+    def _about(self, centre: float, values: Array) -> tuple[float, float, float, float]:
+        """The sums of the deviations and of their squares; about 0, of the magnitudes too.
+
+        The last is the smallest magnitude, which is meaningless about anything else, as is the
+        sum of magnitudes.
+        """
+        s1 = s2 = magnitudes = 0.0
+        least = math.inf
+        for piece in _pieces(values):
+            held = self._buffer[: piece.size]
+            np.copyto(held, piece)
             if centre:
-                np.subtract(deviations, centre, out=deviations)
-        return float(np.add.reduce(deviations)), _sum_of_squares(deviations)
+                np.subtract(held, centre, out=held)
+            s1 += _sum(held)
+            s2 += _sum(held, held)
+            if not centre:
+                np.abs(held, out=held)
+                magnitudes += _sum(held)
+                least = min(least, float(held.min()))
+        return s1, s2, magnitudes, least
 
     def add_magnitudes(self, magnitudes: NDArray[np.float64], high: float) -> None:
         """Add to the sum of the magnitudes alone; ``high`` is the largest."""
@@ -179,22 +183,26 @@ class Moments:
         """Add 32-bit or 64-bit integers, of which the smallest and largest are known."""
         total, count = _integer_sum(block, low, high), block.size
         centre = total // count
-        deviations = self._buffer[:count]
-        if low >= -(2**53) and high <= 2**53:
-            np.copyto(deviations, block)
-            np.subtract(deviations, float(centre), out=deviations)
-        elif high - low < 2**63:
-            # In 64-bit arithmetic that wraps, the difference is right whatever the sign.
-            wrapped = np.subtract(block.view(np.uint64), np.uint64(centre % 2**64))
-            np.copyto(deviations, wrapped.view(np.int64))
-        else:
-            np.copyto(deviations, block)
-            np.subtract(deviations, float(centre), out=deviations)
-        squares = _sum_of_squares(deviations)
+        squares = 0.0
+        for piece in _pieces(block):
+            deviations = self._deviations(piece, centre, low, high)
+            squares += _sum(deviations, deviations)
         magnitudes = None
         if low < 0 < high:
             magnitudes = 2 * _integer_sum(np.maximum(block, 0), 0, high) - total
         self._add(count, centre, total - count * centre, squares, 0, magnitudes)
+
+    def _deviations(self, block: Array, centre: int, low: int, high: int) -> NDArray[np.float64]:
+        """Those of integers, rounded once each."""
+        held = self._buffer[: block.size]
+        if high - low < 2**63 and not (low >= -(2**53) and high <= 2**53):
+            # In 64-bit arithmetic that wraps, the difference is right whatever the sign.
+            wrapped = np.subtract(block.view(np.uint64), np.uint64(centre % 2**64))
+            np.copyto(held, wrapped.view(np.int64))
+        else:
+            np.copyto(held, block)
+            np.subtract(held, float(centre), out=held)
+        return held
 
     @property
     def mean(self) -> float:

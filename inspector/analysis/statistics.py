@@ -272,7 +272,6 @@ class _FloatScan(_Scan):
     def __init__(self, most: int, smallest_normal: float) -> None:
         super().__init__(most)
         self._smallest_normal = smallest_normal
-        self._is_small = np.empty(most, dtype=np.bool_)
 
     def add(self, offset: int, block: Array) -> None:
         low, high = float(block.min()), float(block.max())
@@ -284,30 +283,17 @@ class _FloatScan(_Scan):
                 return
             low, high = float(block.min()), float(block.max())
         self.note_extremes(block, low, high, offset, kept)
-        magnitudes = self.moments[0].add_floats(block, low, high)
-        if low < self._smallest_normal and high > -self._smallest_normal:
-            self._note_small(block, low, high, magnitudes)
+        if self.moments[0].add_floats(block, low, high) < self._smallest_normal:
+            self._note_small(block)
         self.distinct.add(block)
 
-    def _note_small(
-        self, block: Array, low: float, high: float, magnitudes: NDArray[np.float64] | None
-    ) -> None:
+    def _note_small(self, block: Array) -> None:
         """Count zeros and subnormals; mostly there are none."""
         limit = block.dtype.type(self._smallest_normal)
-        small = self._is_small[: block.size]
-        if magnitudes is not None:
-            np.less(magnitudes, self._smallest_normal, out=small)
-        elif low < 0 < high:
-            np.less(np.abs(block), limit, out=small)
-        elif low < 0:
-            np.greater(block, -limit, out=small)
-        else:
-            np.less(block, limit, out=small)
-        count = int(np.count_nonzero(small))
-        if count:
-            before = self.zeros
-            self.note_zeros(block)
-            self.subnormals += count - (self.zeros - before)
+        small = int(np.count_nonzero(np.abs(block) < limit))
+        before = self.zeros
+        self.note_zeros(block)
+        self.subnormals += small - (self.zeros - before)
 
     def _drop(self, block: Array) -> NDArray[np.intp]:
         """Count what is not finite, and say where the rest is."""
