@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,7 +21,93 @@ Progress = Callable[[float], None]
 
 #: Elements a block: 1 MiB of float32, so that a block and its float64 buffer stay in the cache
 #: while several ufuncs go over it, each long enough to be worth giving up the GIL for.
-BLOCK = 1 << 18
+BLOCK: Final = 1 << 18
+
+#: Threads that work on one pass. Reading is one thread's share, so more find little to do.
+#:
+#: What they do must last: a thread that wants Python back from another, which gives it up and takes
+#: it again every few microseconds, is woken too late each time. Two threads then take twice as long
+#: as one. So a pass with several threads goes in blocks for which each step takes 100 us or more.
+WORKERS: Final = min(4, os.cpu_count() or 1)
+
+T = TypeVar("T")
+
+
+def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) -> None:
+    """Hand each item to one of the workers, a thread for each of them.
+
+    The items are made one after the other, under a lock: what inflates or fetches them goes
+    forward only. NumPy's warnings are off meanwhile. Returns when all is done; the first error
+    stops the others, and is raised.
+    """
+    lock, ended = threading.Lock(), threading.Event()
+
+    def take() -> T | None:
+        with lock:
+            return None if ended.is_set() else next(items, None)
+
+    def work(worker: Callable[[T], None]) -> None:
+        try:
+            with np.errstate(all="ignore"):
+                while (item := take()) is not None:
+                    worker(item)
+        except BaseException:
+            ended.set()
+            raise
+
+    if len(workers) == 1:
+        work(workers[0])
+        return
+    with ThreadPoolExecutor(len(workers) - 1, thread_name_prefix="scan") as pool:
+        others = [pool.submit(work, worker) for worker in workers[1:]]
+        work(workers[0])
+    for other in others:
+        other.result()
+
+
+class Scan(Protocol):
+    """What the blocks of a pass are added to."""
+
+    def add(self, offset: int, block: Array) -> None:
+        """Add a 1-D contiguous block with `offset` elements of the region before it."""
+
+
+S = TypeVar("S", bound=Scan)
+
+
+def scan_blocks(
+    source: ArraySource,
+    region: Region,
+    make: Callable[[], S],
+    *,
+    most: int,
+    check: Check,
+    progress: Progress,
+    raw: bool = False,
+) -> list[S]:
+    """Add each of the region's blocks to one of several scans, a thread for each of them.
+
+    Which scan gets which block is a matter of chance, so what is made of them all must not depend
+    on it.
+
+    Parameters
+    ----------
+    make
+        Makes an empty scan. Called at least once; more often where there are blocks for several.
+    most, raw, check, progress
+        As for `flat_blocks`. The last two are called by one thread at a time.
+
+    Returns
+    -------
+    list
+        The scans: the blocks of each came in order.
+    """
+    scans = [make() for _ in range(min(WORKERS, max(1, region.numel // most)))]
+    work_together(
+        flat_blocks(source, region, most=most, check=check, progress=progress, raw=raw),
+        [lambda found, scan=scan: scan.add(*found) for scan in scans],  # type: ignore[misc]
+    )
+    return scans
 
 
 def flat_blocks(

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import Check, Progress, flat_blocks
+from inspector.analysis.blocks import Check, Progress, scan_blocks
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.dtypes import DType
 from inspector.values.regions import Region
 
 #: Bytes a block. The table of 65,536 counts that each block costs weighs little beside it.
-_BYTES = 1 << 20
+_BYTES = 1 << 22
+
+#: Elements that are counted at a time.
+_PIECE = 1 << 19
 
 
 def has_patterns(dtype: DType) -> bool:
@@ -64,55 +67,83 @@ def _unsigned(dtype: DType) -> np.dtype[np.unsignedinteger]:
 class _Extreme:
     """The first place of the smallest (sign 1) or largest (sign -1) value seen."""
 
-    __slots__ = ("_best", "_keys", "at")
+    __slots__ = ("_keys", "at", "best")
 
     def __init__(self, keys: NDArray[np.float64]) -> None:
         self._keys = keys
-        self._best = np.inf
+        self.best = np.inf
         self.at: int | None = None
 
     def offer(self, fresh: NDArray[np.intp], block: Array, offset: int) -> None:
         """Take note of a block in which these patterns occur for the first time."""
         keys = self._keys[fresh]
         best = float(keys.min())
-        if best < self._best:
+        if best < self.best:
             # Two patterns may stand for one value: 0 and -0.
             equals = fresh[keys == best]
             self.at = offset + min(int(np.argmax(block == pattern)) for pattern in equals)
-            self._best = best
+            self.best = best
+
+    def merge(self, other: _Extreme) -> None:
+        """Take what another has seen into account."""
+        if other.at is None:
+            return
+        if self.at is None or (other.best, other.at) < (self.best, self.at):
+            self.best, self.at = other.best, other.at
 
 
-class _Counter:
-    """Counts of the patterns added so far."""
+class _PatternScan:
+    """Counts of the patterns added so far, and where the extremes are."""
 
-    __slots__ = ("_bits", "_index", "counts")
+    def __init__(self, dtype: DType, values: NDArray[np.float64]) -> None:
+        finite = np.isfinite(values)
+        self.low = _Extreme(np.where(finite, values, np.inf))
+        self.high = _Extreme(np.where(finite, -values, np.inf))
+        self.counts = np.zeros(values.size, dtype=np.int64)
+        self._unsigned = _unsigned(dtype)
+        self._unseen = np.ones(values.size, dtype=bool)
+        self._index = np.empty(_PIECE, dtype=np.intp)
 
-    def __init__(self, bits: int) -> None:
-        self._bits = bits
-        self._index = np.empty(_BYTES // 2, dtype=np.intp)
-        self.counts = np.zeros(1 << bits, dtype=np.int64)
+    def add(self, offset: int, block: Array) -> None:
+        """Add a block of raw elements."""
+        found = block.view(self._unsigned)
+        counts = self._counted(found)
+        self.counts += counts
+        fresh = np.flatnonzero((counts != 0) & self._unseen)
+        if fresh.size:
+            self._unseen[fresh] = False
+            self.low.offer(fresh, found, offset)
+            self.high.offer(fresh, found, offset)
 
-    def add(self, block: Array) -> NDArray[np.int64]:
-        """Count a block of uint8 or uint16 patterns; its own counts are returned."""
-        if self._bits == 16:
-            found = self._bincount(block, 1 << 16)
-        elif block.size < 1 << 15:
-            found = self._bincount(block, 256)
-        else:
-            # Two bytes at a time halve the work.
-            even = block.size & ~1
-            table = self._bincount(block[:even].view(np.uint16), 1 << 16).reshape(256, 256)
-            found = table.sum(axis=0) + table.sum(axis=1)
-            if even < block.size:
-                found[block[even]] += 1
-        self.counts += found
+    def merge(self, other: _PatternScan) -> None:
+        """Add what was added to another."""
+        self.counts += other.counts
+        self.low.merge(other.low)
+        self.high.merge(other.high)
+
+    def _counted(self, block: Array) -> NDArray[np.int64]:
+        """How often each pattern occurs in a block of uint8 or uint16."""
+        if block.itemsize == 2:
+            return self._bincount(block, 1 << 16)
+        if block.size < 1 << 15:
+            return self._bincount(block, 256)
+        # Two bytes at a time halve the work.
+        even = block.size & ~1
+        table = self._bincount(block[:even].view(np.uint16), 1 << 16).reshape(256, 256)
+        found: NDArray[np.int64] = table.sum(axis=0) + table.sum(axis=1)
+        if even < block.size:
+            found[block[even]] += 1
         return found
 
     def _bincount(self, block: Array, length: int) -> NDArray[np.int64]:
-        # bincount would convert to intp by itself, into fresh memory each time.
-        index = self._index[: block.size]
-        np.copyto(index, block)
-        return np.bincount(index, minlength=length)
+        counts: NDArray[np.int64] = np.zeros(length, dtype=np.int64)
+        for start in range(0, block.size, _PIECE):
+            piece = block[start : start + _PIECE]
+            # bincount would convert to intp by itself, into fresh memory each time.
+            index = self._index[: piece.size]
+            np.copyto(index, piece)
+            np.add(counts, np.bincount(index, minlength=length), out=counts)
+        return counts
 
 
 def count_patterns(
@@ -125,7 +156,8 @@ def count_patterns(
 ) -> PatternCounts:
     """Count the patterns of a region whose dtype is one or two bytes wide, in one pass.
 
-    Memory: 6 MiB, whatever the size. Runs on any thread but the window's.
+    Memory: some 16 MiB a thread, whatever the size. Runs on any thread but the window's, with some
+    more beside it.
 
     Parameters
     ----------
@@ -133,25 +165,21 @@ def count_patterns(
         Elements a block, at most; None for as many as suit the dtype.
     """
     dtype = source.dtype
-    unsigned = _unsigned(dtype)
     values = pattern_values(dtype)
-    finite = np.isfinite(values)
-    low = _Extreme(np.where(finite, values, np.inf))
-    high = _Extreme(np.where(finite, -values, np.inf))
-    counter = _Counter(8 * dtype.raw.itemsize)
-    unseen = np.ones(values.size, dtype=bool)
     # Where the two are the same, the values: a source may still have signs to resolve in them.
     widened = dtype.raw != dtype.values
     most = _BYTES // dtype.raw.itemsize
     most = most if block is None else min(block, most)
-    for offset, raw in flat_blocks(
-        source, region, most=most, check=check, progress=progress, raw=widened
-    ):
-        found = raw.view(unsigned)
-        fresh = np.flatnonzero((counter.add(found) != 0) & unseen)
-        if fresh.size:
-            unseen[fresh] = False
-            low.offer(fresh, found, offset)
-            high.offer(fresh, found, offset)
-    counter.counts.flags.writeable = False
-    return PatternCounts(dtype, counter.counts, values, low.at, high.at)
+    scan, *others = scan_blocks(
+        source,
+        region,
+        lambda: _PatternScan(dtype, values),
+        most=most,
+        check=check,
+        progress=progress,
+        raw=widened,
+    )
+    for other in others:
+        scan.merge(other)
+    scan.counts.flags.writeable = False
+    return PatternCounts(dtype, scan.counts, values, scan.low.at, scan.high.at)
