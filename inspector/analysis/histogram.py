@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.binning import bins_of
-from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks
+from inspector.analysis.binning import Bins, bins_of
+from inspector.analysis.blocks import Check, Progress
+from inspector.analysis.order import look, ordered_dtype
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
 from inspector.analysis.statistics import Statistics
 from inspector.values.arrays import Array, ArraySource
@@ -58,7 +59,8 @@ def histogram(
 
     Complex numbers: as floats, of the magnitudes; one beyond float64's largest counts as that.
 
-    Runs on any thread but the window's. Memory: a few MiB, whatever the size.
+    Runs on any thread but the window's, with some more beside it. Memory: a few MiB,
+    whatever the size.
 
     Parameters
     ----------
@@ -77,31 +79,42 @@ def histogram(
     if has_patterns(source.dtype):
         patterns = count_patterns(source, region, check=check, progress=progress, block=block)
         return histogram_of_patterns(patterns, statistics, bins)
-    if statistics.distinct is not None:
+    known = known_histogram(source, statistics, bins)
+    if known is not None:
         progress(1.0)
-        return histogram_of_distinct(statistics, bins)
+        return known
+    spread = bins_of(statistics, bins, ordered_dtype(source))
+    answer = look(
+        source,
+        region,
+        statistics,
+        spread.thresholds,
+        few=0,
+        check=check,
+        progress=progress,
+        block=block,
+    )
+    return histogram_of_counts(spread, answer.below, statistics)
+
+
+def histogram_of_counts(
+    spread: Bins, below: NDArray[np.int64], statistics: Statistics
+) -> Histogram:
+    """The histogram of a region of which it is known how many are below each threshold."""
+    return Histogram(spread.counts(below, statistics.finite), spread.edges, exact=True)
+
+
+def known_histogram(
+    source: ArraySource, statistics: Statistics, bins: int = 256
+) -> Histogram | None:
+    """The histogram where nothing is finite or few values are distinct; else None."""
     if not statistics.finite:
-        progress(1.0)
         return _nothing()
-    most = BLOCK if block is None else block
-    spread = bins_of(statistics, bins, min(most, region.numel))
-    drop = statistics.finite < statistics.count
-    with np.errstate(all="ignore"):
-        for _, values in flat_blocks(source, region, most=most, check=check, progress=progress):
-            kept = values[np.isfinite(values)] if drop else values
-            spread.add(_magnitudes(kept) if kept.dtype.kind == "c" else kept)
-    return Histogram(spread.counts, spread.edges, exact=True)
-
-
-def histogram_of_distinct(statistics: Statistics, bins: int = 256) -> Histogram:
-    """The histogram of a region with few distinct values, as `histogram` gives it."""
-    assert statistics.distinct is not None
-    if not statistics.distinct:
-        return _nothing()
-    spread = bins_of(statistics, bins, 1)
-    for value, count in statistics.distinct:
-        spread.counts[spread.place(value)] += count  # type: ignore[arg-type]
-    return Histogram(spread.counts, spread.edges, exact=True)
+    if statistics.distinct is None:
+        return None
+    values = np.array([value for value, _ in statistics.distinct], ordered_dtype(source))
+    counts = np.array([count for _, count in statistics.distinct], np.int64)
+    return _of_ordered(values, counts, statistics, bins)
 
 
 def histogram_of_patterns(
@@ -111,17 +124,18 @@ def histogram_of_patterns(
     if not statistics.finite:
         return _nothing()
     values, counts = patterns.finite()
-    spread = bins_of(statistics, bins, 1)
-    # np.histogram sorts a value into a bin by the edges alone; so does this.
-    places = np.searchsorted(spread.edges, values, side="right") - 1
-    places = np.minimum(places, spread.counts.size - 1)
-    np.add.at(spread.counts, places, counts)
-    return Histogram(spread.counts, spread.edges, exact=True)
+    order = np.argsort(values)
+    return _of_ordered(values[order], counts[order], statistics, bins)
 
 
-def _magnitudes(values: Array) -> NDArray[np.float64]:
-    magnitudes = np.abs(values.astype(np.complex128))
-    return np.minimum(magnitudes, np.finfo(np.float64).max)
+def _of_ordered(
+    values: Array, counts: NDArray[np.int64], statistics: Statistics, bins: int
+) -> Histogram:
+    """The histogram of values in order that occur so often."""
+    spread = bins_of(statistics, bins, values.dtype)
+    ends = np.cumsum(counts)
+    below = np.append(0, ends)[np.searchsorted(values, spread.thresholds)]
+    return histogram_of_counts(spread, below, statistics)
 
 
 def _nothing() -> Histogram:

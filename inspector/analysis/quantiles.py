@@ -1,24 +1,25 @@
-"""Exact quantiles of a tensor's region in a few passes, without sorting or keeping it.
+"""Exact quantiles of a tensor's region in a few passes, without keeping all of it.
 
-One pass counts the 65,536 patterns of the numbers' upper 16 bits, which tells for each quantile
-with which of them it begins, and how many numbers are smaller than those. The next pass counts
-the following 16 bits of the numbers that begin so, and so on; once few enough are left, they are
-collected and sorted.
+A sample guesses near which numbers the quantiles are. One pass counts how many numbers lie below
+each of these, which tells between which two of them each quantile is, and how many numbers are
+smaller; the next collects and sorts the numbers between those two. Where they are too many to be
+collected, they are divided further first. So a bad guess costs a pass, and never the exactness.
 """
 
 from __future__ import annotations
 
-import sys
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks
+from inspector.analysis.blocks import Check, Progress
+from inspector.analysis.order import Answer, Interval, finite_numbers, look, ordered_dtype
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
 from inspector.analysis.statistics import Number, Statistics
 from inspector.values.arrays import Array, ArraySource
@@ -27,11 +28,22 @@ from inspector.values.regions import Region
 #: The shares of the numbers below the quantiles that are shown.
 SHARES: Final = (0.01, 0.25, 0.5, 0.75, 0.99)
 
-_STEP: Final = 16
-_BINS: Final = 1 << _STEP
+#: Numbers between two thresholds that are collected, at most: 32 MiB of float64.
+FEW: Final = 1 << 22
 
-#: Numbers that are collected and sorted, at most.
-_FEW: Final = 1 << 16
+#: The sample: so many runs of so many neighbours, evenly spread.
+_RUNS: Final = 64
+_RUN: Final = 1024
+
+#: Thresholds near each quantile of the sample, and over the rest of the range.
+_NEAR: Final = 64
+_FAR: Final = 256
+
+#: Parts into which an interval with too many numbers is divided.
+_PARTS: Final = 1024
+
+#: How far beside a sample's quantile the real one is looked for, in standard deviations.
+_SIGMAS: Final = 4.0
 
 
 def quantiles(
@@ -43,7 +55,7 @@ def quantiles(
     check: Check,
     progress: Progress,
     block: int | None = None,
-    few: int = _FEW,
+    few: int = FEW,
 ) -> tuple[Number, ...]:
     """The quantiles of the finite values of a region; of the magnitudes, for complex numbers.
 
@@ -51,8 +63,8 @@ def quantiles(
     default, in float64; where it does not, or the two are equal, the quantile is that number
     itself (an int for integers, exact beyond 2**53 too). Zeros have no sign.
 
-    Types of one or two bytes take one pass over the data, those of four bytes two, and those of
-    eight two to four. Runs on any thread but the window's. Memory: some 16 MiB, whatever the size.
+    Types of one or two bytes and small regions take one pass over the data, others mostly two.
+    Runs on any thread but the window's. Memory: some 64 MiB, whatever the size.
 
     Parameters
     ----------
@@ -78,21 +90,8 @@ def quantiles(
     if has_patterns(source.dtype):
         patterns = count_patterns(source, region, check=check, progress=progress, block=block)
         return quantiles_of_patterns(patterns, shares)
-    if statistics.distinct is not None:
-        progress(1.0)
-        return _of_distinct(statistics, shares)
-    if not statistics.finite:
-        progress(1.0)
-        return ()
-    parts = _Parts(source, region, statistics, block or BLOCK, check)
-    wanted = _ranks(shares, statistics.finite)
-    ranks = tuple(sorted({rank for pair in wanted for rank in pair}))
-    found = _search(parts, ranks, few, progress)
-    progress(1.0)
-    return tuple(
-        _between(found[low], found[high], share * (statistics.finite - 1) - low)
-        for share, (low, high) in zip(shares, wanted, strict=True)
-    )
+    search = QuantileSearch(source, region, statistics, shares, few=few)
+    return search.finish(check=check, progress=progress, block=block)
 
 
 def quantiles_of_patterns(
@@ -112,35 +111,259 @@ def quantiles_of_patterns(
 
     return tuple(
         _between(at(low), at(high), share * (total - 1) - low)
-        for share, (low, high) in zip(shares, _ranks(shares, total), strict=True)
+        for share, low, high in _ranks(shares, total)
     )
 
 
-def _of_distinct(statistics: Statistics, shares: tuple[float, ...]) -> tuple[Number, ...]:
-    """The quantiles of few distinct values, of which it is known how often each occurs."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where some ranks are: in an interval with so many numbers, and so many before it."""
+
+    interval: Interval
+    before: int
+    count: int
+    ranks: tuple[int, ...]
+
+
+class QuantileSearch:
+    """What to ask of a region's numbers next, until all quantiles are known.
+
+    Made in a worker, as a sample is read. The parameters are those of `quantiles`.
+
+    Attributes
+    ----------
+    thresholds, intervals
+        What is to be asked by `look`.
+    """
+
+    def __init__(
+        self,
+        source: ArraySource,
+        region: Region,
+        statistics: Statistics,
+        shares: tuple[float, ...] = SHARES,
+        *,
+        few: int = FEW,
+    ) -> None:
+        self._source, self._region, self._statistics = source, region, statistics
+        self._shares, self._few = shares, few
+        self._dtype = ordered_dtype(source)
+        self._wanted = _ranks(shares, statistics.finite)
+        self._found: dict[int, Number] = {}
+        self.thresholds: Array = np.empty(0, self._dtype)
+        self.intervals: tuple[Interval, ...] = ()
+        ranks = tuple(sorted({rank for _, low, high in self._wanted for rank in (low, high)}))
+        smallest = statistics.minimum
+        self._places: list[_Place] = []
+        if statistics.distinct is not None:
+            self._found = _of_distinct(statistics, ranks)
+        elif smallest is not None:
+            whole = _Place(Interval(smallest, None), 0, statistics.finite, ranks)
+            self._ask([whole], first=True)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to ask any more."""
+        return not self._places
+
+    def finish(
+        self, *, check: Check, progress: Progress, block: int | None = None
+    ) -> tuple[Number, ...]:
+        """Ask until all is known; the quantiles."""
+        start = 0.0
+        while not self.is_done:
+            # Nobody knows how many passes there will be: each is half of what is left.
+            share = (1 - start) / 2
+            answer = look(
+                self._source,
+                self._region,
+                self._statistics,
+                self.thresholds,
+                self.intervals,
+                few=self._few,
+                check=check,
+                progress=partial(_report, progress, start, share),
+                block=block,
+            )
+            self.take(answer)
+            start += share
+        progress(1.0)
+        last = self._statistics.finite - 1
+        return tuple(
+            _between(self._found[low], self._found[high], share * last - low)
+            for share, low, high in self._wanted
+        )
+
+    def take(self, answer: Answer) -> None:
+        """Take up what a pass found that was asked for."""
+        places = list(self._narrowed(answer)) if self.thresholds.size else self._places
+        rest = []
+        for place in places:
+            numbers = self._collected(place.interval, answer)
+            if numbers is None:
+                rest.append(place)
+                continue
+            first = int(np.searchsorted(numbers, numbers.dtype.type(place.interval.low)))
+            for rank in place.ranks:
+                number: Number = numbers[first + rank - place.before].item()
+                self._found[rank] = number + 0  # which takes the sign off a zero
+        self._ask(rest)
+
+    def _collected(self, interval: Interval, answer: Answer) -> Array | None:
+        """Numbers that were collected, and among which are all of an interval."""
+        for asked, numbers in zip(self.intervals, answer.within, strict=True):
+            if numbers is not None and asked.low <= interval.low:
+                if asked.high is None:
+                    return numbers
+                if interval.high is not None and interval.high <= asked.high:
+                    return numbers
+        return None
+
+    def _narrowed(self, answer: Answer) -> Iterator[_Place]:
+        """Between which thresholds the ranks are."""
+        order = np.argsort(self.thresholds)
+        low = self._statistics.minimum
+        assert low is not None
+        bounds = [low, *self.thresholds[order].tolist()]
+        ends = [0, *answer.below[order].tolist(), self._statistics.finite]
+        places: dict[int, list[int]] = {}
+        for rank in (rank for place in self._places for rank in place.ranks):
+            places.setdefault(bisect_right(ends, rank) - 1, []).append(rank)
+        for at, ranks in places.items():
+            high = bounds[at + 1] if at + 1 < len(bounds) else None
+            yield _Place(
+                Interval(bounds[at], high), ends[at], ends[at + 1] - ends[at], tuple(ranks)
+            )
+
+    def _ask(self, places: list[_Place], *, first: bool = False) -> None:
+        """Note what is known by now, and what to ask for the rest."""
+        self._places = []
+        for place in places:
+            low = place.interval.low
+            if low == self._statistics.maximum or place.interval.high == self._next(low):
+                self._found |= dict.fromkeys(place.ranks, low + 0)
+            else:
+                self._places.append(place)
+        self.thresholds, self.intervals = np.empty(0, self._dtype), ()
+        if sum(place.count for place in self._places) <= self._few:
+            self.intervals = tuple(place.interval for place in self._places)
+        elif first:
+            self._guess()
+        else:
+            parts = [self._divided(place.interval) for place in self._places]
+            self.thresholds = np.unique(np.concatenate(parts))
+
+    def _next(self, number: Number) -> Number:
+        """The next larger number of the dtype."""
+        if self._dtype.kind == "f":
+            kind = self._dtype.type
+            return float(np.nextafter(kind(number), kind(np.inf)))
+        return number + 1
+
+    # Guessing -----------------------------------------------------------------------------------
+
+    def _guess(self) -> None:
+        """Ask about numbers near which the quantiles are by a sample."""
+        sample = np.sort(self._sample())
+        low, high = self._statistics.minimum, self._statistics.maximum
+        assert low is not None
+        assert high is not None
+        if not sample.size:
+            self.thresholds = self._divided(Interval(low, None))
+            return
+        last = sample.size - 1
+        picks, intervals, expected = [np.linspace(0, last, _FAR)], [], 0.0
+        for share in self._shares:
+            spread = _SIGMAS * math.sqrt(share * (1 - share) * sample.size) + 1
+            first, final = max(share * last - spread, 0.0), min(share * last + spread, float(last))
+            picks.append(np.linspace(first, final, _NEAR))
+            ends = sample[[int(first), int(final)]].tolist()
+            intervals.append(Interval(ends[0], self._next(ends[1]) if ends[1] < high else None))
+            expected += (final - first) / sample.size
+        picked = sample[np.concatenate(picks).astype(np.intp)]
+        values, counts = np.unique(picked, return_counts=True)
+        # What is there more than once may be there very often: it is told from all others.
+        often = [self._next(value) for value in values[counts > 1].tolist() if value < high]
+        self.thresholds = np.unique(np.concatenate((values, np.array(often, self._dtype))))
+        if expected * self._statistics.finite <= self._few:
+            self.intervals = tuple(intervals)
+
+    def _sample(self) -> Array:
+        region, count = self._region, self._region.numel
+        drop = self._statistics.finite < self._statistics.count
+        parts = []
+        with np.errstate(all="ignore"):
+            for run in range(_RUNS):
+                part = _run_at(region, run * (count - 1) // (_RUNS - 1))
+                block = np.ascontiguousarray(self._source.read(part)).reshape(-1)
+                parts.append(finite_numbers(block, drop=drop))
+        return np.concatenate(parts)
+
+    def _divided(self, interval: Interval) -> Array:
+        """The ends of an interval and numbers between, evenly by their place in the dtype."""
+        high = self._statistics.maximum if interval.high is None else interval.high
+        assert high is not None
+        low_key, high_key = self._key(interval.low), self._key(high)
+        keys = {low_key + (high_key - low_key) * part // _PARTS for part in range(_PARTS + 1)}
+        return np.unique(self._numbers(sorted(keys)))
+
+    def _key(self, number: Number) -> int:
+        """A number's place among all of its dtype, in order."""
+        if self._dtype.kind != "f":
+            return int(number)
+        bits = int(np.array(number, self._dtype).view(self._bits))
+        top = 1 << (8 * self._dtype.itemsize - 1)
+        return top - bits if bits >= top else bits
+
+    def _numbers(self, keys: list[int]) -> Array:
+        """The numbers at some places."""
+        if self._dtype.kind != "f":
+            return np.array(keys, self._dtype)
+        top = 1 << (8 * self._dtype.itemsize - 1)
+        bits = [key if key >= 0 else top - key for key in keys]
+        return np.array(bits, self._bits).view(self._dtype)
+
+    @property
+    def _bits(self) -> np.dtype[np.unsignedinteger]:
+        return np.dtype(np.uint32 if self._dtype.itemsize == 4 else np.uint64)
+
+
+def _run_at(region: Region, offset: int) -> Region:
+    """A part of a region of about `_RUN` elements, at or around an element of it."""
+    axes: list[range | int] = []
+    room = _RUN
+    sizes = [len(axis) if isinstance(axis, range) else 1 for axis in region.axes]
+    for axis, size in zip(reversed(region.axes), reversed(sizes), strict=True):
+        offset, place = divmod(offset, size)
+        if isinstance(axis, int):
+            axes.append(axis)
+            continue
+        start = max(0, min(place, size - room))
+        axes.append(axis[start : start + room])
+        room = max(1, room // size)
+    return Region(tuple(reversed(axes)))
+
+
+def _of_distinct(statistics: Statistics, ranks: tuple[int, ...]) -> dict[int, Number]:
+    """The numbers by rank, of few distinct values of which it is known how often each occurs."""
     assert statistics.distinct is not None
     ordered = [value for value, _ in statistics.distinct]
     ends = list(accumulate(count for _, count in statistics.distinct))
-    if not ends:
-        return ()
-
-    def at(rank: int) -> Number:
-        return ordered[bisect_right(ends, rank)]
-
-    return tuple(
-        _between(at(low), at(high), share * (ends[-1] - 1) - low)
-        for share, (low, high) in zip(shares, _ranks(shares, ends[-1]), strict=True)
-    )
+    return {rank: ordered[bisect_right(ends, rank)] for rank in ranks} if ends else {}
 
 
-def _ranks(shares: tuple[float, ...], count: int) -> list[tuple[int, int]]:
-    """For each share, the ranks of the two numbers that it falls between."""
+def _ranks(shares: tuple[float, ...], count: int) -> list[tuple[float, int, int]]:
+    """Each share with the ranks of the two numbers that it falls between; none of nothing."""
     last = count - 1
-    pairs = []
-    for share in shares:
+    found = []
+    for share in shares if count else ():
         low = min(int(share * last), last)
-        pairs.append((low, min(low + 1, last) if share * last > low else low))
-    return pairs
+        found.append((share, low, min(low + 1, last) if share * last > low else low))
+    return found
+
+
+def _report(progress: Progress, start: float, share: float, part: float) -> None:
+    progress(start + share * part)
 
 
 def _between(low: Number, high: Number, part: float) -> Number:
@@ -149,156 +372,3 @@ def _between(low: Number, high: Number, part: float) -> Number:
         return low
     a, b = float(low), float(high)
     return b - (b - a) * (1 - part) if part >= 0.5 else a + (b - a) * part
-
-
-class _Parts:
-    """A region's finite numbers as patterns of 16 bits: columns of an array, the upper ones first.
-
-    The patterns are the numbers' own. Their order is put right where they have been counted: the
-    first part of a signed number begins with its sign, and the further parts of a negative float
-    go down while it goes up.
-
-    Attributes
-    ----------
-    count
-        Parts of a number: 2 or 4.
-    """
-
-    def __init__(
-        self, source: ArraySource, region: Region, statistics: Statistics, most: int, check: Check
-    ) -> None:
-        self._source, self._region, self._check, self._most = source, region, check, most
-        self._drop = statistics.finite < statistics.count
-        values = source.dtype.values
-        self._dtype = np.dtype(np.float64) if values.kind == "c" else values
-        self.count = self._dtype.itemsize // 2
-
-    def blocks(self, progress: Progress) -> Iterator[Array]:
-        """Blocks of shape (numbers, `count`)."""
-        with np.errstate(all="ignore"):
-            for _, values in flat_blocks(
-                self._source,
-                self._region,
-                most=self._most,
-                check=self._check,
-                progress=progress,
-            ):
-                kept = values[np.isfinite(values)] if self._drop else values
-                if kept.dtype.kind == "c":
-                    kept = np.abs(kept.astype(np.complex128))
-                parts = kept.view(np.uint16).reshape(-1, self.count)
-                yield parts[:, ::-1] if sys.byteorder == "little" else parts
-
-    def order(self, prefix: tuple[int, ...]) -> NDArray[np.intp]:
-        """The patterns of the part behind some others, in the order of the numbers."""
-        upward = np.arange(_BINS)
-        half = _BINS // 2
-        if not prefix:
-            if self._dtype.kind == "u":
-                return upward
-            negative = upward[half:]
-            return np.concatenate(
-                (negative[::-1] if self._dtype.kind == "f" else negative, upward[:half])
-            )
-        falls = self._dtype.kind == "f" and prefix[0] >= half
-        return upward[::-1] if falls else upward
-
-    def numbers(self, parts: Array) -> list[Number]:
-        """The numbers of these parts, shape (numbers, `count`), in order; -0 is 0."""
-        rows = np.asarray(parts, np.uint16)
-        ordered = np.ascontiguousarray(rows[:, ::-1] if sys.byteorder == "little" else rows)
-        found = np.sort(ordered.reshape(-1).view(self._dtype)) + self._dtype.type(0)
-        numbers: list[Number] = found.tolist()
-        return numbers
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Ranks that lie among the numbers that begin with some parts.
-
-    Attributes
-    ----------
-    before
-        How many numbers are smaller than all of those.
-    count
-        How many those are.
-    """
-
-    prefix: tuple[int, ...]
-    before: int
-    count: int
-    ranks: tuple[int, ...]
-
-    def rows(self, parts: Array, first: NDArray[np.uint16]) -> NDArray[np.intp]:
-        """Where in a block they are; ``first`` is its first column, contiguous."""
-        rows = np.flatnonzero(first == self.prefix[0])
-        for column, part in enumerate(self.prefix[1:], 1):
-            rows = rows[parts[rows, column] == part]
-        return rows
-
-    def narrowed(self, counts: NDArray[np.int64], order: NDArray[np.intp]) -> Iterator[_Wanted]:
-        """By one more part, of which the patterns were counted."""
-        ends = np.cumsum(counts[order]) + self.before
-        places: dict[int, list[int]] = {}
-        for rank in self.ranks:
-            places.setdefault(int(np.searchsorted(ends, rank, side="right")), []).append(rank)
-        for place, ranks in places.items():
-            pattern = int(order[place])
-            count = int(counts[pattern])
-            yield _Wanted((*self.prefix, pattern), int(ends[place]) - count, count, tuple(ranks))
-
-
-def _search(
-    parts: _Parts, ranks: tuple[int, ...], few: int, progress: Progress
-) -> dict[int, Number]:
-    """The numbers by their ranks, 16 bits in each pass."""
-    wanted = [_Wanted((), 0, 0, ranks)]
-    for number in range(parts.count):
-        here = _share(progress, number, parts.count)
-        if number and sum(each.count for each in wanted) <= few:
-            return _collected(parts, wanted, here)
-        counts = _counted(parts, wanted, number, here)
-        wanted = [
-            inner
-            for each, found in zip(wanted, counts, strict=True)
-            for inner in each.narrowed(found, parts.order(each.prefix))
-        ]
-    return {
-        rank: parts.numbers(np.array([each.prefix]))[0] for each in wanted for rank in each.ranks
-    }
-
-
-def _counted(
-    parts: _Parts, wanted: list[_Wanted], column: int, progress: Progress
-) -> list[NDArray[np.int64]]:
-    """How often each pattern of the next part occurs behind each prefix."""
-    counts = [np.zeros(_BINS, np.int64) for _ in wanted]
-    for block in parts.blocks(progress):
-        if not column:
-            counts[0] += np.bincount(block[:, 0].astype(np.intp), minlength=_BINS)
-            continue
-        first = np.ascontiguousarray(block[:, 0])
-        for each, found in zip(wanted, counts, strict=True):
-            rows = each.rows(block, first)
-            if rows.size:
-                found += np.bincount(block[rows, column].astype(np.intp), minlength=_BINS)
-    return counts
-
-
-def _collected(parts: _Parts, wanted: list[_Wanted], progress: Progress) -> dict[int, Number]:
-    """The numbers by their ranks, of which few enough are left to be sorted."""
-    kept: list[list[Array]] = [[] for _ in wanted]
-    for block in parts.blocks(progress):
-        first = np.ascontiguousarray(block[:, 0])
-        for each, found in zip(wanted, kept, strict=True):
-            found.append(block[each.rows(block, first)])
-    result = {}
-    for each, found in zip(wanted, kept, strict=True):
-        numbers = parts.numbers(np.concatenate(found))
-        for rank in each.ranks:
-            result[rank] = numbers[rank - each.before]
-    return result
-
-
-def _share(progress: Progress, number: int, passes: int) -> Progress:
-    return lambda part: progress((number + part) / passes)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from inspector.analysis.binning import bins_of
 from inspector.analysis.blocks import Check, Progress
-from inspector.analysis.histogram import Histogram, histogram, histogram_of_patterns
+from inspector.analysis.histogram import (
+    Histogram,
+    histogram_of_counts,
+    histogram_of_patterns,
+    known_histogram,
+)
+from inspector.analysis.order import Answer, look, ordered_dtype
 from inspector.analysis.patterns import count_patterns, has_patterns
-from inspector.analysis.quantiles import quantiles, quantiles_of_patterns
+from inspector.analysis.quantiles import FEW, QuantileSearch, quantiles_of_patterns
 from inspector.analysis.statistics import Number, Statistics, summarise, summarise_patterns
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
@@ -39,17 +48,20 @@ def analyse(
     progress: Progress,
     partial: Callable[[Analysis], None],
     bins: int = 256,
+    few: int = FEW,
 ) -> Analysis:
-    """Statistics, then the histogram, then the quantiles; `progress` covers all of them.
+    """Statistics, then the histogram and the quantiles; `progress` covers all of them.
 
-    Types of one or two bytes take one pass over the data, all others four to six. Runs on any
-    thread but the window's.
+    Types of one or two bytes take one pass over the data, others two, and mostly three where they
+    are large. Runs on any thread but the window's, with some more beside it.
 
     Parameters
     ----------
     partial
-        Called on this thread with what is known, before the histogram is begun, and before the
-        quantiles are.
+        Called on this thread with what is known, before each further pass.
+
+    few
+        Numbers that are collected and sorted for the quantiles, at most.
 
     Raises
     ------
@@ -61,22 +73,30 @@ def analyse(
         statistics = summarise_patterns(patterns, region)
         spread = histogram_of_patterns(patterns, statistics, bins)
         return Analysis(statistics, spread, quantiles_of_patterns(patterns))
-    statistics = summarise(source, region, check=check, progress=_part(progress, 0, 0.25))
+    statistics = summarise(source, region, check=check, progress=_part(progress, 0, 0.4))
     found = Analysis(statistics)
     partial(found)
-    found = replace(
-        found,
-        histogram=histogram(
-            source, region, statistics, bins, check=check, progress=_part(progress, 0.25, 0.25)
-        ),
-    )
-    partial(found)
-    return replace(
-        found,
-        quantiles=quantiles(
-            source, region, statistics, check=check, progress=_part(progress, 0.5, 0.5)
-        ),
-    )
+    search = QuantileSearch(source, region, statistics, few=few)
+    known = known_histogram(source, statistics, bins)
+    if known is None:
+        edges = bins_of(statistics, bins, ordered_dtype(source))
+        asked = edges.thresholds.size
+        answer = look(
+            source,
+            region,
+            statistics,
+            np.concatenate((edges.thresholds, search.thresholds)),
+            search.intervals,
+            few=few,
+            check=check,
+            progress=_part(progress, 0.4, 0.3),
+        )
+        known = histogram_of_counts(edges, answer.below[:asked], statistics)
+        search.take(Answer(answer.below[asked:], answer.within))
+    found = replace(found, histogram=known)
+    if not search.is_done:
+        partial(found)
+    return replace(found, quantiles=search.finish(check=check, progress=_part(progress, 0.7, 0.3)))
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:

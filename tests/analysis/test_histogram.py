@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from inspector.analysis.binning import FloatBins
 from inspector.analysis.histogram import Histogram, histogram
 from inspector.analysis.statistics import Statistics, summarise
 from inspector.checkpoints.errors import Cancelled
@@ -229,13 +228,6 @@ def test_nothing_to_count(name: str) -> None:
 def test_any_values_any_bins(values: Array, bins: int, block: int) -> None:
     statistics, found = of(values, bins, block)
     assert_numpy_agrees(values, found, statistics)
-
-
-def test_the_fast_way_is_taken_for_ordinary_values() -> None:
-    """Otherwise the tests above would say nothing about it."""
-    assert FloatBins(-4.0, 4.0, 256, 100)._certain
-    assert FloatBins(-4.0, 4.0, 256, 100)._narrow
-    assert not FloatBins(1e8, 1e8 + 1e-5, 256, 100)._certain
 
 
 def test_it_can_be_cancelled_between_blocks() -> None:

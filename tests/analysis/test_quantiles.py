@@ -54,13 +54,31 @@ def test_every_dtype_agrees_with_numpy(name: str, few: int) -> None:
         assert [float(value) for value in found] == expected(values.reshape(-1))
 
 
-@pytest.mark.parametrize("few", [0, 50, 1 << 20])
+@pytest.mark.parametrize("few", [0, 50, 20_000, 1 << 20])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
 def test_ordinary_numbers(dtype: type, few: int) -> None:
     values = (np.random.default_rng(1).normal(0, 100, 100_000)).astype(dtype)
     shares = (0.0, 0.001, 0.37, 0.5, 0.999, 1.0)
     found = of(values, shares, few=few)
     assert [float(value) for value in found] == expected(values, shares)
+
+
+@pytest.mark.parametrize("few", [1000, 60_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_a_sample_that_misleads_costs_no_exactness(dtype: type, few: int) -> None:
+    values = np.random.default_rng(2).normal(0, 1e6, 400_000).astype(dtype)
+    for run in range(64):
+        start = run * (values.size - 1) // 63
+        values[start : start + 1024] = 7
+    assert [float(value) for value in of(values, few=few)] == expected(values)
+
+
+@pytest.mark.parametrize("few", [0, 1000, 60_000])
+def test_what_is_there_very_often(few: int) -> None:
+    values = np.random.default_rng(3).normal(0, 1, 200_000).astype(np.float32)
+    values[::2] = 0
+    values[::5] = -1.5
+    assert [float(value) for value in of(values, few=few)] == expected(values)
 
 
 def test_integers_are_exact_beyond_floats() -> None:
@@ -117,4 +135,4 @@ def test_it_can_be_cancelled() -> None:
     region = Region.whole((1000,))
     statistics = summarise(source, region, **Listener().both)
     with pytest.raises(Cancelled):
-        quantiles(source, region, statistics, block=100, **Listener(cancel_after=12).both)
+        quantiles(source, region, statistics, block=100, few=0, **Listener(cancel_after=4).both)
