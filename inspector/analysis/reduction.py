@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.values.arrays import Array
+from inspector.values.dtypes import DType
 
 Reduction = Literal["largest magnitude", "mean", "minimum", "maximum"]
 
@@ -22,6 +23,9 @@ _SLICES: Final = 16
 
 #: Arrays narrower than this are turned before their rows are combined.
 _NARROW: Final = 32
+
+#: dtypes of two bytes whose patterns have the order of their magnitudes.
+_ORDERED: Final = ("float16", "bfloat16")
 
 #: float64 blocks are summed after a division by this where the sum itself would overflow.
 _SHRINK: Final = 2.0**-64
@@ -90,6 +94,36 @@ def reduce_blocks(
         if finite is not None:
             values = np.where(np.isinf(values), np.nan, values)
     return Reduced(values.astype(numbers.dtype, copy=False), None, marks)
+
+
+def reduce_stored(
+    elements: Array, dtype: DType, block_rows: int, block_columns: int, reduction: Reduction
+) -> Reduced:
+    """Reduce blocks of stored elements as `reduce_blocks` does their values.
+
+    Of float16 and bfloat16, only what the blocks give is widened, not every element: their
+    patterns have the order of their values once those of negative numbers are turned round, and
+    NaN and infinities are at both ends.
+    """
+    if dtype.name in _ORDERED and reduction != "mean":
+        keys = _turned(elements.view(np.int16))
+        low = _reduce(np.minimum, keys, block_rows, block_columns)
+        high = _reduce(np.maximum, keys, block_rows, block_columns)
+        ends = [dtype.widen(_turned(end).view(dtype.raw)) for end in (low, high)]
+        low, high = (end.astype(np.float32, copy=False) for end in ends)
+        if np.isfinite(low).all() and np.isfinite(high).all():
+            values = low if reduction == "minimum" else high
+            if reduction == "largest magnitude":
+                values = np.where(-low > high, low, high)
+            return Reduced(values, None, np.zeros(low.shape, dtype=np.uint8))
+    return reduce_blocks(dtype.widen(elements), block_rows, block_columns, reduction)
+
+
+def _turned(patterns: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Patterns of 16 bits as integers in the order of their values, or back."""
+    signs = np.right_shift(patterns, 15)
+    np.bitwise_and(signs, 0x7FFF, out=signs)
+    return np.bitwise_xor(patterns, signs, out=signs)
 
 
 def _means(

@@ -12,7 +12,9 @@ import pytest
 from analysis_sources import Listener, RawArray, random_raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from inspector.analysis.reduction import reduce_blocks, reduce_stored
 from inspector.analysis.tiles import (
     NAN,
     NEG_INF,
@@ -500,3 +502,25 @@ def test_levels_of_a_picture() -> None:
     assert percentile_range(many, 1, 99) == (10.0, 990.0)
     nothing = Tile(plan, values * np.nan, np.ones((2, 2), np.uint8), True, "")
     assert finite_range(nothing) is percentile_range(nothing, 1, 99) is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    patterns=hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9))),
+    finite=st.booleans(),
+    block=st.tuples(st.integers(1, 10), st.integers(1, 10)),
+    reduction=st.sampled_from(["largest magnitude", "minimum", "maximum", "mean"]),
+    name=st.sampled_from(["float16", "bfloat16"]),
+)
+def test_narrow_floats_are_ordered_without_widening_them(
+    patterns: Array, finite: bool, block: tuple[int, int], reduction: Reduction, name: str
+) -> None:
+    dtype = DTYPES[name]
+    if finite:
+        patterns &= 0x9FFF  # without the upper bits of the exponent
+    raw = patterns.view(dtype.raw)
+    found = reduce_stored(raw, dtype, *block, reduction)
+    wanted = reduce_blocks(dtype.widen(raw), *block, reduction)
+    assert found.values.dtype == wanted.values.dtype
+    assert np.array_equal(found.values, wanted.values, equal_nan=True)
+    assert np.array_equal(found.marks, wanted.marks)
