@@ -130,7 +130,7 @@ def _by_bytes(wanted: Wanted) -> _Code | None:
 def _by_library(wanted: Wanted) -> _Code | None:
     """By what people load such files with, if that gives exactly this tensor."""
     way = _LIBRARIES.get(wanted.checkpoint.format)
-    if way is None or wanted.form in ("raw", "pattern"):
+    if way is None or wanted.form == "raw":
         return None
     return way(wanted) if _is_the_only_one(wanted) else None
 

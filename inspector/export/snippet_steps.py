@@ -116,8 +116,35 @@ def _plain_calls(wanted: Wanted, stored: DType) -> str | None:
     return "" if entry.kind == "dense" else None
 
 
+#: The two tensors of indices of each compressed layout.
+_INDICES: Final = {"csr": "crow col", "bsr": "crow col", "csc": "ccol row", "bsc": "ccol row"}
+
+
+def _pattern_steps(wanted: Wanted) -> Steps | None:
+    """Where a sparse tensor stores something: that of ones in its place, made dense."""
+    _, _, layout = wanted.entry.kind.partition("_")
+    if layout == "coo":
+        # torch's public names for these two ask that nothing is stored twice.
+        values, ones = "tensor._values()", "torch.sparse_coo_tensor(tensor._indices(), ones,"
+    elif layout in _INDICES:
+        indices = ", ".join(f"tensor.{name}_indices()" for name in _INDICES[layout].split())
+        values, ones = "tensor.values()", f"torch.sparse_{layout}_tensor({indices}, ones,"
+    else:
+        return None
+    lines = [
+        f"ones = torch.ones_like({values}, dtype=torch.int64)",
+        f"tensor = {ones} tensor.shape)",
+        f"array = tensor.to_dense().numpy(){wanted.array_index} != 0",
+    ]
+    if not wanted.region.shape:
+        lines.append("array = np.array(array)")
+    return (NUMPY, TORCH), lines
+
+
 def tensor_steps(wanted: Wanted) -> Steps | None:
     """From the tensor itself, in ``tensor``, on the CPU."""
+    if wanted.form == "pattern":
+        return _pattern_steps(wanted)
     entry, form = wanted.entry, _form_lines(wanted)
     stored = DTYPES.get(entry.dtype)
     plain = None if stored is None else _plain_calls(wanted, stored)

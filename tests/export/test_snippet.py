@@ -240,21 +240,29 @@ def test_torch_loads_all_that_is_called_plain() -> None:
 
 @pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "complex64", "int64", "float8_e5m2"])
-@pytest.mark.parametrize("layout", ["coo", "csr"])
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr", "bsc"])
 def test_sparse_tensors(tmp_path: Path, layout: str, name: str) -> None:
-    values = torch.tensor([1, 2, 3]).to(getattr(torch, name))
+    values = torch.tensor([1, 0, 3, 4]).to(getattr(torch, name))
     if layout == "coo":
-        tensor = torch.sparse_coo_tensor(torch.tensor([[0, 2, 2], [1, 0, 3]]), values, (3, 4))
+        # One place has two values; together with a zero that is stored, all that a pattern is of.
+        places = torch.tensor([[0, 2, 2, 2], [1, 0, 3, 3]])
+        tensor = torch.sparse_coo_tensor(places, values, (3, 4))
     else:
-        columns = torch.tensor([1, 0, 3])
-        tensor = torch.sparse_csr_tensor(torch.tensor([0, 1, 1, 3]), columns, values, (3, 4))
+        if layout.startswith("b"):
+            values = values.reshape(4, 1, 1).expand(4, 3, 2).contiguous()
+        made = getattr(torch, f"sparse_{layout}_tensor")
+        shape = (9, 8) if layout.startswith("b") else (3, 4)
+        ends, others = (
+            ([0, 1, 1, 4], [1, 0, 2, 3]) if layout[-1] == "r" else ([0, 1, 1, 3, 4], [1, 0, 2, 2])
+        )
+        tensor = made(torch.tensor(ends), torch.tensor(others), values, shape)
     path = tmp_path / "model.pt"
     torch.save({"s": tensor}, path)
     checkpoint = open_checkpoint(path)
     (entry,) = checkpoint.entries
     for form in forms_of(entry):
         for region in regions_of(entry.shape):
-            if (form == "pattern" or "float8" in name) and region.numel:
+            if form != "pattern" and "float8" in name and region.numel:
                 with pytest.raises(TensorError, match="sparse"):
                     snippet(checkpoint, entry, region, form)
             elif region.numel:
