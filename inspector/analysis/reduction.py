@@ -50,6 +50,23 @@ class Reduced:
     marks: NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Extremes:
+    """The smallest and the largest finite number of each block of a 2-D array.
+
+    Attributes
+    ----------
+    low, high
+        float32 or float64; NaN where a block has nothing finite.
+    marks
+        uint8, same shape: `NAN`, `POS_INF`, `NEG_INF`.
+    """
+
+    low: Array
+    high: Array
+    marks: NDArray[np.uint8]
+
+
 def picture_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.floating]:
     """The float type that holds a dtype's numbers in a picture: float32 where that is exact."""
     narrow = dtype.kind != "c" and np.can_cast(dtype, np.float32, "safe")
@@ -64,36 +81,51 @@ def reduce_blocks(
     Runs on any thread. Memory: some copies of the array.
     """
     with np.errstate(all="ignore"):
-        if elements.dtype.kind == "c":
-            numbers = np.abs(elements.astype(np.complex128))
-        else:
-            numbers = elements.astype(picture_dtype(elements.dtype), copy=False)
-        low = _reduce(np.minimum, numbers, block_rows, block_columns)
-        high = _reduce(np.maximum, numbers, block_rows, block_columns)
-        # A minimum or maximum of a NaN is NaN, so nothing escapes these two.
-        if np.isfinite(low).all() and np.isfinite(high).all():
-            marks = np.zeros(low.shape, dtype=np.uint8)
-            finite = None
-        else:
-            bits = _bits(elements)
-            marks = _reduce(np.bitwise_or, bits, block_rows, block_columns)
-            finite = bits == 0
-            # A magnitude may be beyond float64 although both parts are finite.
-            numbers = np.minimum(numbers, np.finfo(numbers.dtype).max)
-            if reduction in ("minimum", "largest magnitude"):
-                held = np.where(finite, numbers, np.inf)
-                low = _reduce(np.minimum, held, block_rows, block_columns)
-            if reduction in ("maximum", "largest magnitude"):
-                held = np.where(finite, numbers, -np.inf)
-                high = _reduce(np.maximum, held, block_rows, block_columns)
+        numbers = _numbers(elements)
+        found, finite = _extremes(elements, numbers, block_rows, block_columns)
         if reduction == "mean":
-            return _means(numbers, finite, marks, block_rows, block_columns)
-        values = low if reduction == "minimum" else high
+            return _means(numbers, finite, found.marks, block_rows, block_columns)
+        values = found.low if reduction == "minimum" else found.high
         if reduction == "largest magnitude":
-            values = np.where(-low > high, low, high)
-        if finite is not None:
-            values = np.where(np.isinf(values), np.nan, values)
-    return Reduced(values.astype(numbers.dtype, copy=False), None, marks)
+            values = np.where(-found.low > found.high, found.low, found.high)
+    return Reduced(values.astype(numbers.dtype, copy=False), None, found.marks)
+
+
+def reduce_extremes(elements: Array, block_rows: int, block_columns: int) -> Extremes:
+    """Both ends of each block of a 2-D array of any dtype; of complex numbers, of magnitudes.
+
+    Runs on any thread. Memory: some copies of the array.
+    """
+    with np.errstate(all="ignore"):
+        return _extremes(elements, _numbers(elements), block_rows, block_columns)[0]
+
+
+def _numbers(elements: Array) -> NDArray[np.floating]:
+    """The elements as a picture's floats."""
+    if elements.dtype.kind != "c":
+        return elements.astype(picture_dtype(elements.dtype), copy=False)
+    # A magnitude may be beyond float64 although both parts are finite.
+    magnitudes = np.abs(elements.astype(np.complex128))
+    most = np.finfo(np.float64).max
+    return np.where(np.isfinite(elements), np.minimum(magnitudes, most), magnitudes)
+
+
+def _extremes(
+    elements: Array, numbers: NDArray[np.floating], block_rows: int, block_columns: int
+) -> tuple[Extremes, NDArray[np.bool_] | None]:
+    """The blocks' ends, and which elements are finite; None if all are."""
+    low = _reduce(np.minimum, numbers, block_rows, block_columns)
+    high = _reduce(np.maximum, numbers, block_rows, block_columns)
+    # A minimum or maximum of a NaN is NaN, so nothing escapes these two.
+    if np.isfinite(low).all() and np.isfinite(high).all():
+        return Extremes(low, high, np.zeros(low.shape, dtype=np.uint8)), None
+    bits = _bits(elements)
+    finite = bits == 0
+    marks = _reduce(np.bitwise_or, bits, block_rows, block_columns)
+    low = _reduce(np.minimum, np.where(finite, numbers, np.inf), block_rows, block_columns)
+    high = _reduce(np.maximum, np.where(finite, numbers, -np.inf), block_rows, block_columns)
+    some = low <= high
+    return Extremes(np.where(some, low, np.nan), np.where(some, high, np.nan), marks), finite
 
 
 def reduce_stored(

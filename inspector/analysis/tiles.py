@@ -129,12 +129,13 @@ def plan_tile(
         Width and height, in pixels.
     """
     width, height = viewport_px
-    rows, block_rows = _plan_axis(rows_total, visible_rows, height)
-    columns, block_columns = _plan_axis(columns_total, visible_columns, width)
+    rows, block_rows = plan_axis(rows_total, visible_rows, height)
+    columns, block_columns = plan_axis(columns_total, visible_columns, width)
     return TilePlan(rows, columns, block_rows, block_columns)
 
 
-def _plan_axis(total: int, visible: tuple[float, float], pixels: int) -> tuple[range, int]:
+def plan_axis(total: int, visible: tuple[float, float], pixels: int) -> tuple[range, int]:
+    """What `plan_tile` chooses along one axis: the elements covered, and elements a pixel."""
     if total == 0:
         return range(0), 1
     first, last = (float(end) for end in sorted(visible))
@@ -227,12 +228,12 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     coarse = TilePlan(
         plan.rows,
         plan.columns,
-        _coarser(plan.rows, plan.block_rows, most_rows),
-        _coarser(plan.columns, plan.block_columns, most_columns),
+        coarser(plan.rows, plan.block_rows, most_rows),
+        coarser(plan.columns, plan.block_columns, most_columns),
     )
     check()
-    rows = _middles(coarse.rows, coarse.block_rows)
-    columns = _middles(coarse.columns, coarse.block_columns)
+    rows = middles(coarse.rows, coarse.block_rows)
+    columns = middles(coarse.columns, coarse.block_columns)
     ones = TilePlan(rows, columns, 1, 1)
     elements = _stored(source, plane.region(rows, columns))
     found = _reduced(elements, source.dtype, plane, ones, rows, columns, "largest magnitude")
@@ -241,13 +242,13 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     return Tile(coarse, found.values, found.marks, exact, sample)
 
 
-def _coarser(covered: range, block: int, most: int) -> int:
+def coarser(covered: range, block: int, most: int) -> int:
     """The smallest multiple of a block of which at most `most` cover the range."""
     blocks = -(-len(covered) // block)
     return block * max(1, -(-blocks // most))
 
 
-def _middles(covered: range, block: int) -> range:
+def middles(covered: range, block: int) -> range:
     """One index in each block: its middle, or as near to it as the last, smaller block has."""
     if not covered:
         return covered
@@ -280,8 +281,8 @@ def _stored(source: ArraySource, region: Region) -> Array:
 
 def _pieces(plane: Plane, plan: TilePlan, most: int) -> Iterator[tuple[range, range]]:
     """Cut a plan into parts of at most `most` elements, in the order of the tensor's memory."""
-    down = _Cut(plan.rows, plan.block_rows, plane.rows_reversed)
-    across = _Cut(plan.columns, plan.block_columns, plane.columns_reversed)
+    down = Cut(plan.rows, plan.block_rows, plane.rows_reversed)
+    across = Cut(plan.columns, plan.block_columns, plane.columns_reversed)
     if plane.is_transposed:
         for columns, rows in _cuts(across, down, most):
             yield rows, columns
@@ -290,7 +291,7 @@ def _pieces(plane: Plane, plan: TilePlan, most: int) -> Iterator[tuple[range, ra
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class Cut:
     """How one side of a plan is cut into parts."""
 
     covered: range
@@ -309,7 +310,7 @@ class _Cut:
         return starts[::-1] if self.backwards else starts
 
 
-def _cuts(outer: _Cut, inner: _Cut, most: int) -> Iterator[tuple[range, range]]:
+def _cuts(outer: Cut, inner: Cut, most: int) -> Iterator[tuple[range, range]]:
     if not (outer.covered and inner.covered):
         return
     strip = max(1, most // min(len(inner.covered), most))

@@ -317,6 +317,11 @@ class Plane:
         """Whether its region is the whole tensor, every axis from its first index to its last."""
         return self.region() == Region.whole(self.shape)
 
+    @property
+    def turned(self) -> Plane:
+        """The same cells with rows as columns and columns as rows."""
+        return replace(self, row_axis=self.column_axis, column_axis=self.row_axis)
+
     def region(self, rows: range | None = None, columns: range | None = None) -> Region:
         """The region of the tensor behind these rows and columns (all of them if None)."""
         axes: list[range | int] = list(self.index)
