@@ -17,6 +17,7 @@ from inspector.gui.levels import Limits
 from inspector.gui.picture_controls import PictureControls
 from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
+from inspector.gui.profiles import Profiles
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb
 from inspector.values.arrays import ArraySource
@@ -57,10 +58,13 @@ class Heatmap(QWidget):
         self.setWhatsThis(
             "The plane as a picture, in the order of the values. The wheel zooms, dragging moves, "
             "a click chooses the cell that the grid then shows. NaN and infinities have colours "
-            "of their own, also where a pixel stands for many cells."
+            "of their own, also where a pixel stands for many cells. A single row or column is "
+            "drawn as a curve; beside the picture, the current ones are."
         )
         self.controls = PictureControls()
         self.plot = PicturePlot()
+        self.profiles = Profiles(position, runner, self.plot)
+        self.profiles.failed.connect(self.failed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -90,8 +94,11 @@ class Heatmap(QWidget):
         controls.reduced.connect(self._render)
         controls.squared.connect(plot.set_square)
         controls.fit_requested.connect(plot.fit)
-        plot.hovered.connect(self.hovered)
-        plot.clicked.connect(lambda cell: position.move_to(*cell))
+        controls.profiles.toggled.connect(plot.set_profiles)
+        plot.set_profiles(controls.profiles.isChecked())
+        plot.arranged.connect(self._show_switches)
+        plot.hovered.connect(lambda cell: self.hovered.emit(cell and self._turned(cell)))
+        plot.clicked.connect(lambda cell: position.move_to(*self._turned(cell)))
         plot.double_clicked.connect(plot.fit)
         plot.moved.connect(self._settled.start)
         for other in (position.tensor_changed, position.form_changed):
@@ -118,6 +125,16 @@ class Heatmap(QWidget):
         """The finer picture of the visible part; None while there is none."""
         return self._detail
 
+    @property
+    def plane(self) -> Plane:
+        """The plane as it is drawn: a single column lies, as a row."""
+        plane = self._position.plane
+        return plane.turned if plane.columns == 1 else plane
+
+    def _turned(self, cell: tuple[int, int]) -> tuple[int, int]:
+        """A cell of the drawn plane in the position's, or the other way round."""
+        return (cell[1], cell[0]) if self._position.plane.columns == 1 else cell
+
     def image(self) -> QImage:
         """What is drawn, with its axes and the bar of colours, in the screen's pixels."""
         drawn: QImage = self.plot.grab().toImage()
@@ -133,7 +150,7 @@ class Heatmap(QWidget):
 
     def _restart(self) -> None:
         """Another tensor: begin with nothing, and show all of it."""
-        self.plot.set_plane(self._position.plane)
+        self.plot.set_plane(self.plane)
         self.plot.fit()
         self._begin()
 
@@ -142,7 +159,7 @@ class Heatmap(QWidget):
 
         Of an axis that is reversed now, the same indices stay in view.
         """
-        before, plane = self.plot.plane, self._position.plane
+        before, plane = self.plot.plane, self.plane
         if (before.row_axis, before.column_axis) != (plane.row_axis, plane.column_axis):
             self._restart()
             return
@@ -156,6 +173,7 @@ class Heatmap(QWidget):
     def _begin(self) -> None:
         """Draw the plane anew where the view is."""
         self._overview = None
+        self.profiles.restart(None)
         self.plot.show_picture(0, None)
         self.levels_changed.emit(None)
         self._drop_detail()
@@ -167,16 +185,21 @@ class Heatmap(QWidget):
         if self._is_drawable():
             self._show_cell()
             self._render()
+        self.profiles.restart(self.plane if self._is_drawable() and self.isVisible() else None)
         self._show_captions()
 
     def _is_drawable(self) -> bool:
         return self._position.source is not None and not self._position.plane.is_empty
 
+    def _show_switches(self) -> None:
+        plane = not self.plot.is_line
+        self.controls.show_switches(square=plane, profiles=plane and self.plot.has_room)
+
     # Rendering ----------------------------------------------------------------------------------
 
     def _render(self) -> None:
         """Read the overview: a sample first, then the exact one."""
-        source, plane = self._position.source, self._position.plane
+        source, plane = self._position.source, self.plane
         if source is None or plane.is_empty or not self.isVisible():
             return
         self._drop_detail()
@@ -197,6 +220,7 @@ class Heatmap(QWidget):
         self._overview = made
         self.plot.show_picture(0, made)
         self.plot.show_bar(made)
+        self.profiles.set_linear(made.levels.linear if made.levels is not None else None)
         self._show_captions()
         if made.levels is not None:
             self.controls.show_levels(made.levels.low, made.levels.high)
@@ -208,7 +232,7 @@ class Heatmap(QWidget):
 
     def _refine(self) -> None:
         """Read a finer picture of the visible part, or a new overview for another size."""
-        source, plane, overview = self._position.source, self._position.plane, self._overview
+        source, plane, overview = self._position.source, self.plane, self._overview
         if source is None or overview is None or plane.is_empty or not overview.tile.exact:
             return
         if overview.tile.plan != self.plot.whole_plan():
@@ -302,7 +326,8 @@ class Heatmap(QWidget):
         self._legend.setText("&nbsp;&nbsp;".join(parts))
 
     def _show_cell(self) -> None:
-        self.plot.show_cross(*self._position.cell)
+        self.plot.show_cross(*self._turned(self._position.cell))
+        self.profiles.follow()
 
     # Events -------------------------------------------------------------------------------------
 

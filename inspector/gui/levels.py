@@ -162,9 +162,14 @@ def _ends(tile: Tile, pixels: tuple[float, float], choice: LevelsChoice) -> tupl
         return -largest, largest
     if low == high:
         # A constant picture: its value stands in the middle of the map.
-        room = abs(low) * 0.5 or 0.5
-        return max(low - room, -_MOST), min(high + room, _MOST)
+        return with_room(low)
     return low, high
+
+
+def with_room(value: float) -> tuple[float, float]:
+    """Two levels with a value in their middle."""
+    room = abs(value) * 0.5 or 0.5
+    return max(value - room, -_MOST), min(value + room, _MOST)
 
 
 def _linear_part(tile: Tile, largest: float) -> float:

@@ -171,6 +171,12 @@ class MainWindow(QMainWindow):
             "Give every number the colour that it has in the picture. Without it, only NaN and "
             "infinities are coloured, and stand out more."
         )
+        self._profiles = _action(view, "&Row and column profiles", self._show_profiles, "Ctrl+L")
+        self._profiles.setCheckable(True)
+        self._profiles.setChecked(True)
+        self._profiles.setToolTip(
+            "Show the current row and column as curves beside the picture, where there is room"
+        )
         view.setToolTipsVisible(True)
         view.addSeparator()
         self._reversals = (ReverseAction("rows", view), ReverseAction("columns", view))
@@ -489,6 +495,8 @@ class MainWindow(QMainWindow):
         self.copy_menu.requested.connect(page.grid.copy)
         page.grid.selection_changed.connect(self._selected.tell)
         self._colour_values()
+        self._show_profiles()
+        page.heatmap.controls.profiles.toggled.connect(self._profiles.setChecked)
         page.python.addActions(self._python)
         page.message.connect(self._tell)
         page.export_requested.connect(self.export)
@@ -550,6 +558,10 @@ class MainWindow(QMainWindow):
         if self._page is not None:
             self._page.grid.set_coloured(self._coloured.isChecked())
 
+    def _show_profiles(self) -> None:
+        if self._page is not None:
+            self._page.heatmap.controls.profiles.setChecked(self._profiles.isChecked())
+
     def _copy_values(self) -> None:
         if self._page is not None:
             self._page.grid.copy()
@@ -599,6 +611,7 @@ class MainWindow(QMainWindow):
             self._settings.setValue("window/geometry", self.saveGeometry())
             self._settings.setValue("splitter/main", self._splitter.saveState())
             self._settings.setValue("view/coloured values", self._coloured.isChecked())
+            self._settings.setValue("view/profiles", self._profiles.isChecked())
             if self._page is not None:
                 for name, state in zip(
                     ("views", "upper"), self._page.save_splitters(), strict=True
@@ -623,6 +636,7 @@ class MainWindow(QMainWindow):
         if isinstance(splitter, QByteArray):
             self._splitter.restoreState(splitter)
         self._coloured.setChecked(bool(self._settings.value("view/coloured values", False, bool)))
+        self._profiles.setChecked(bool(self._settings.value("view/profiles", True, bool)))
 
 
 def _action(

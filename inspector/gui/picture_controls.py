@@ -62,6 +62,7 @@ class PictureControls(QWidget):
         for widget in (self.levels, self.maps, self.reductions, self.logarithmic):
             row.addWidget(widget)
         row.addWidget(self.square)
+        row.addWidget(self.profiles)
         row.addStretch(1)
         row.addWidget(self.fit)
         layout = QVBoxLayout(self)
@@ -104,6 +105,12 @@ class PictureControls(QWidget):
         )
         self.square = QCheckBox("Square")
         self.square.setToolTip("Show every cell as a square instead of filling the space")
+        self.profiles = QCheckBox("Profiles")
+        self.profiles.setChecked(True)
+        self.profiles.setToolTip(
+            "Show the current row and column as curves beside the picture, where there is room "
+            "(Ctrl+L)"
+        )
         self.fit = QToolButton()
         self.fit.setText("Fit")
         self.fit.setToolTip("Show the whole plane (double-click in the picture)")
@@ -146,6 +153,11 @@ class PictureControls(QWidget):
         limits = self._limits if self.mode in ("symmetric", "full", "percentile") else None
         choice = LevelsChoice(self.mode, self.logarithmic.isChecked(), hand, limits)
         return Colouring(choice, _MAPS[self.maps.currentIndex()][0])
+
+    def show_switches(self, *, square: bool, profiles: bool) -> None:
+        """Show only the switches that would change something."""
+        self.square.setVisible(square)
+        self.profiles.setVisible(profiles)
 
     def set_limits(self, limits: Limits | None) -> None:
         """Take up what is known of the tensor's numbers."""

@@ -57,7 +57,7 @@ class PictureExporter(QObject):
         protected
             Files that must not be overwritten.
         """
-        plane, drawn = position.plane, heatmap.image()
+        plane, drawn = heatmap.plane, heatmap.image()
         size = f"{drawn.width():,} × {drawn.height():,}"
         ways = {f"As drawn, {size} pixels (*.png)": partial(_same, drawn)}
         source, overview = position.source, heatmap.overview

@@ -10,17 +10,30 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QSizePolicy
 
+from inspector.analysis.profiles import LinePlan, plan_line
 from inspector.analysis.tiles import TilePlan, plan_tile
 from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
+from inspector.gui.profile_pane import AXIS_WIDTH, HALF, ProfilePane
 from inspector.gui.theme import faint
 from inspector.values.regions import Plane
 
 #: Half a number of the colour bar, which stands out at its ends (px).
 _SPARE: Final = 8
-#: A cell reaches half a unit to either side of its index, so that the axes number its middle.
-HALF: Final = 0.5
+#: How high the row's profile is, and how wide the column's, as shares of the plot; at least, and
+#: at most (px).
+_SHARES: Final = (0.22, 0.14)
+_LEAST: Final = (56, 72)
+_MOST: Final = (130, 130)
+#: Smaller than this (px), the picture is worth more than its profiles.
+_ROOM: Final = (480, 190)
+#: How high the picture of a single row is, under its curve (px).
+_BAND: Final = 26
+#: Between the picture and its profiles (px): half of the number at the end of either axis.
+_GAP: Final = 10
+#: No limit to a size in a layout (Qt's QWIDGETSIZE_MAX).
+_ANY: Final = 16777215
 
 
 class IndexAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
@@ -71,12 +84,16 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
     double_clicked = Signal()
     #: Another part of the plane is visible.
     moved = Signal()
+    #: The room was shared out anew: a profile may have come or gone.
+    arranged = Signal()
 
     def __init__(self) -> None:
         self._axes = {side: IndexAxis(orientation=side) for side in ("left", "bottom")}
         super().__init__(axisItems=self._axes)
         self._plane = Plane.first((0,))
         self._square = False
+        self._wants_profiles = False
+        self._cell = (0, 0)
         self.setAcceptDrops(False)
         self.setMenuEnabled(False)
         self.hideButtons()
@@ -98,15 +115,32 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._shown: list[Picture | None] = [None, None]
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
         self._bar.setImageItem([], insert_in=self.getPlotItem())
-        self._bar.axis.setWidth(58)  # six digits and a sign
+        self._bar.axis.setWidth(AXIS_WIDTH)
+        self._add_profiles()
         for axis in (*self._axes.values(), self._bar.axis):
             # Each tick is several calls from Python: most of what a repaint costs.
             axis.setStyle(maxTickLevel=0)
+            axis.enableAutoSIPrefix(False)
         self._box.sigRangeChanged.connect(lambda: self.moved.emit())
         scene = self.scene()
         scene.sigMouseMoved.connect(lambda point: self.hovered.emit(self._cell_under(point)))
         scene.sigMouseClicked.connect(self._mouse_clicked)
         self.setToolTip("")
+
+    def _add_profiles(self) -> None:
+        """Lay the profiles out in the picture's own grid, so that they are exactly as wide."""
+        layout = self.getPlotItem().layout
+        self.row_pane = ProfilePane(self._box, upright=False)
+        self.column_pane = ProfilePane(self._box, upright=True)
+        layout.removeItem(self.getPlotItem().titleLabel)  # it is empty
+        layout.addItem(self.row_pane.axis, 0, 0)
+        layout.addItem(self.row_pane, 0, 1)
+        layout.addItem(self.column_pane, 2, 3)
+        layout.addItem(self.column_pane.axis, 3, 3)
+        for axis in (self.row_pane.axis, self._axes["left"]):
+            layout.setAlignment(axis, Qt.AlignmentFlag.AlignRight)
+        layout.setAlignment(self.column_pane.axis, Qt.AlignmentFlag.AlignTop)
+        self._arrange()
 
     # The view -----------------------------------------------------------------------------------
 
@@ -121,19 +155,74 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         item = self.getPlotItem()
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
             item.setLabel(side, "" if axis is None else f"axis {axis}")
-            item.showAxis(side, axis is not None)  # after the label, which shows it
+            shown = axis is not None and not (side == "left" and self.is_line)
+            item.showAxis(side, shown)  # after the label, which shows it
         self._axes["left"].count_down(plane.rows - 1 if plane.rows_reversed else None)
         self._axes["bottom"].count_down(plane.columns - 1 if plane.columns_reversed else None)
-        # Where no axis is below, half of the colour bar's last number is.
-        item.layout.setContentsMargins(0, _SPARE, 0, _SPARE if plane.column_axis is None else 0)
+        item.layout.setContentsMargins(0, _SPARE, 0, 0)
         self._limit()
+        self._lock()
+        self._arrange()
+
+    @property
+    def is_line(self) -> bool:
+        """Whether the plane is a single row, which is drawn as a curve above a band of colours."""
+        return bool(self._plane.rows == 1)
+
+    @property
+    def panes(self) -> tuple[ProfilePane, ...]:
+        """The profiles that there is room for: of the row, of the column."""
+        if self.is_line:
+            return (self.row_pane,)
+        shown = self._wants_profiles and self.has_room
+        return (self.row_pane, self.column_pane) if shown else ()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for profiles beside a picture."""
+        return bool(self.width() >= _ROOM[0] and self.height() >= _ROOM[1])
+
+    def set_profiles(self, wanted: bool) -> None:
+        """Show the current row and column as curves beside the picture, or do not."""
+        self._wants_profiles = wanted
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Share the room between the picture and its profiles."""
+        layout, panes = self.getPlotItem().layout, self.panes
+        sizes = [
+            min(max(int(whole * share), least), most)
+            for whole, share, least, most in zip(
+                (self.height(), self.width()), _SHARES, _LEAST, _MOST, strict=True
+            )
+        ]
+        heights = {0: (0, 0), 2: (0, _ANY)}
+        if self.is_line:
+            heights = {0: (0, _ANY), 2: (_BAND, _BAND)}
+        elif panes:
+            heights[0] = (sizes[0], sizes[0])
+        for row, (least, most) in heights.items():
+            layout.setRowMinimumHeight(row, least)
+            layout.setRowMaximumHeight(row, most)
+            layout.setRowStretchFactor(row, 100 if most == _ANY else 0)
+        layout.setRowFixedHeight(1, _GAP if panes else 0)
+        layout.setColumnFixedWidth(2, _GAP if self.column_pane in panes else 0)
+        layout.setColumnFixedWidth(3, sizes[1] if self.column_pane in panes else 0)
+        # Beside the band of colours alone, their bar would have too little room.
+        layout.removeItem(self._bar)
+        layout.addItem(self._bar, *((0, 5, 3, 1) if self.is_line else (2, 5, 1, 1)))
+        for pane in (self.row_pane, self.column_pane):
+            pane.setVisible(pane in panes)
+            pane.axis.setVisible(pane in panes)
+        layout.activate()  # at once, so that nothing is read for a size that is no more
+        self.arranged.emit()
 
     def _limit(self) -> None:
         plane = self._plane
         if plane.is_empty:
             return
         ends: tuple[float | None, ...] = (-HALF, plane.columns - HALF, -HALF, plane.rows - HALF)
-        if self._square:
+        if self._square and not self.is_line:
             # The whole plane leaves room at two sides, which limits would cut off.
             ends = (None, None, None, None)
         self._box.setLimits(**dict(zip(("xMin", "xMax", "yMin", "yMax"), ends, strict=True)))
@@ -158,8 +247,13 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         """Show cells as squares, or fill the space."""
         self._square = square
         self._limit()
-        self._box.setAspectLocked(square)
+        self._lock()
         self.fit()
+
+    def _lock(self) -> None:
+        locked = self._square and not self.is_line
+        if locked != bool(self._box.state["aspectLocked"]):
+            self._box.setAspectLocked(locked)
 
     @property
     def view(self) -> Any:
@@ -174,6 +268,19 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         """What to draw of the visible part."""
         (left, right), (top, bottom) = self._box.viewRange()
         return self._plan((top + HALF, bottom + HALF), (left + HALF, right + HALF))
+
+    def visible_line(self, is_row: bool) -> LinePlan:
+        """What to draw of a row or a column: the part that the picture shows."""
+        first, last = self._box.viewRange()[0 if is_row else 1]
+        length = self._plane.columns if is_row else self._plane.rows
+        size = self._box.width() if is_row else self._box.height()
+        pixels = max(1, int(size * self.devicePixelRatioF()))
+        return plan_line(length, (first + HALF, last + HALF), pixels)
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """The row and the column of the cross-hair."""
+        return self._cell
 
     def _plan(self, rows: tuple[float, float], columns: tuple[float, float]) -> TilePlan:
         ratio = self.devicePixelRatioF()
@@ -219,23 +326,34 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
 
     def show_cross(self, row: int, column: int) -> None:
         """Move the cross-hair to a cell."""
+        self._cell = (row, column)
         self._cross[0].setPos(row)
         self._cross[1].setPos(column)
         self.numbers.show_cell(row, column)
+        self.row_pane.show_cell(column)
+        self.column_pane.show_cell(row)
 
     def show_numbers(self, held: CellTexts | None) -> None:
         """Write numbers into the cells, or none; where there are, a frame is the cross-hair."""
         self.numbers.show_texts(held)
-        self._cross[0].setVisible(held is None)
-        self._cross[1].setVisible(held is None and self._plane.column_axis is not None)
+        self._cross[0].setVisible(held is None and not self.is_line)
+        self._cross[1].setVisible(held is None)
 
     # Mouse and palette --------------------------------------------------------------------------
 
     def _cell_under(self, point: QPointF) -> tuple[int, int] | None:
-        if self._plane.is_empty or not self._box.sceneBoundingRect().contains(point):
+        if self._plane.is_empty:
             return None
-        at = self._box.mapSceneToView(point)
-        row, column = int((at.y() + HALF) // 1), int((at.x() + HALF) // 1)
+        row, column = self._cell
+        pane = next((each for each in self.panes if _is_over(each, point)), None)
+        if pane is not None:
+            cell = pane.cell_at(pane.mapFromScene(point))
+            row, column = (row, cell) if pane is self.row_pane else (cell, column)
+        elif _is_over(self._box, point):
+            at = self._box.mapSceneToView(point)
+            row, column = int((at.y() + HALF) // 1), int((at.x() + HALF) // 1)
+        else:
+            return None
         inside = 0 <= row < self._plane.rows and 0 <= column < self._plane.columns
         return (row, column) if inside else None
 
@@ -248,6 +366,11 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         cell = self._cell_under(event.scenePos())
         if cell is not None:
             self.clicked.emit(cell)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "row_pane"):
+            self._arrange()
 
     def take_palette(self, colours: QPalette) -> None:
         """Take up the colours of the window."""
@@ -263,3 +386,9 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         for line in self._cross:
             line.setPen(pg.mkPen(cross, width=1))
         self.numbers.frame = colours.color(QPalette.ColorRole.Highlight)
+        for pane in (self.row_pane, self.column_pane):
+            pane.take_palette(colours)
+
+
+def _is_over(item: Any, point: QPointF) -> bool:
+    return bool(item.sceneBoundingRect().contains(point))

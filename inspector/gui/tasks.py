@@ -164,7 +164,8 @@ class TaskRunner(QObject):
         super().__init__(parent)
         _switch_often.begin()
         self._quick = ThreadPoolExecutor(2, thread_name_prefix="quick")
-        self._bulk = ThreadPoolExecutor(2, thread_name_prefix="bulk", initializer=_stand_back)
+        # Figures and two profiles of a tensor of any size may take for ever; an export still runs.
+        self._bulk = ThreadPoolExecutor(4, thread_name_prefix="bulk", initializer=_stand_back)
         self._lanes: dict[Hashable, _Lane] = {}
         self._generations: dict[Hashable, int] = {}
         self._closed = False

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.main_window import MainWindow
@@ -38,3 +41,18 @@ def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
     window.open_paths([path], name)
     idle(qtbot, window)
     return shown_page(window, name)
+
+
+def turn_wheel(viewport: QWidget, place: QPointF) -> None:
+    """Turn the wheel by one step away from oneself, which zooms in."""
+    event = QWheelEvent(
+        place,
+        QPointF(viewport.mapToGlobal(place)),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(viewport, event)

@@ -1,0 +1,310 @@
+"""A curve beside the picture: a row's or a column's values, exactly along the picture's cells."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPalette
+
+from inspector.analysis.profiles import Curve
+from inspector.gui.colours import MARKS
+from inspector.gui.levels import Levels
+from inspector.gui.theme import faint
+from inspector.gui.value_scale import value_scale, value_ticks
+
+#: A cell reaches half a unit to either side of its index.
+HALF: Final = 0.5
+
+#: Room between the curve and the pane's edges, and the size of a mark at an edge (px).
+_ROOM: Final = 5.0
+_MARK: Final = 6.0
+
+#: How wide a mark is at least (px), so that one bad element in a million is seen.
+_WIDE: Final = 4
+
+#: At which edge each kind is marked, in marks from it: +inf where the values are largest, -inf
+#: where they are smallest, NaN beside it.
+_EDGES: Final = {1: 1, 2: -1, 4: 0}
+
+#: Room that an axis of values takes for six digits and a sign, and for a line of text (px).
+AXIS_WIDTH: Final = 58
+AXIS_HEIGHT: Final = 20
+
+#: How near the middles of two numbers on the axis may be (px).
+_NEAREST: Final = {False: 18.0, True: 40.0}
+
+
+class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """Draws one curve along one axis of the picture, whatever part of it that shows.
+
+    Parameters
+    ----------
+    box
+        The picture's view, beside which this lies in the same layout.
+    upright
+        Whether it lies along the picture's rows, with values to the right; else along its
+        columns, with values upwards.
+    """
+
+    def __init__(self, box: Any, *, upright: bool) -> None:
+        super().__init__()
+        self._box = box
+        self._upright = upright
+        self._curve: Curve | None = None
+        self._linear: float | None = None
+        self._scale: Levels | None = None
+        self._cell = 0
+        self._paths: tuple[QPainterPath, QPainterPath] | None = None
+        self._colours: dict[str, QColor] = {}
+        # The numbers at the ends may stand out a little.
+        side = "bottom" if upright else "left"
+        self.axis = pg.AxisItem(side, hideOverlappingLabels=not upright)
+        if upright:
+            self.axis.setHeight(AXIS_HEIGHT)
+        else:
+            self.axis.setWidth(AXIS_WIDTH)
+        self.setFlag(self.GraphicsItemFlag.ItemClipsToShape)
+        for signal in (box.sigRangeChanged, box.sigResized, self.geometryChanged):
+            signal.connect(lambda *_: self._arrange())
+        self.setToolTip(
+            f"The values of the current cell's {'column' if upright else 'row'}. The axis spans "
+            "what is in view, and is logarithmic when the colours are. Where several cells share a "
+            "pixel, the band reaches from their minimum to their maximum. NaN and infinities are "
+            "marked at the edges. Click to go there; the wheel zooms"
+        )
+
+    # What is drawn ------------------------------------------------------------------------------
+
+    @property
+    def curve(self) -> Curve | None:
+        """The curve that is drawn; None while there is none."""
+        return self._curve
+
+    @property
+    def scale(self) -> Levels | None:
+        """The values at the two ends of the axis; None while nothing finite is in view."""
+        return self._scale
+
+    def show_curve(self, curve: Curve | None) -> None:
+        """Draw another curve, or none."""
+        self._curve = curve
+        self._arrange()
+
+    def show_cell(self, cell: int) -> None:
+        """Mark another cell along the curve."""
+        if cell != self._cell:
+            self._cell = cell
+            self.update()
+
+    def set_linear(self, linear: float | None) -> None:
+        """Take up the picture's logarithm (see `Levels`), or a linear scale."""
+        if linear != self._linear:
+            self._linear = linear
+            self._arrange()
+
+    def caption(self) -> str:
+        """Which line is drawn, and what of it, in words."""
+        curve = self._curve
+        if curve is None:
+            return ""
+        parts = [curve.line.text()] if curve.line.others > 1 else []
+        if not curve.exact:
+            parts.append(f"sample {curve.sample}")
+        elif curve.plan.block > 1 and not self._upright:
+            parts.append(f"1 pixel = min to max of {curve.plan.block:,}")
+        return "   ".join(parts)
+
+    def along(self, cell: float) -> float:
+        """Where a cell's middle is along this pane, in its px."""
+        first, last = self._visible()
+        return (cell - first) / (last - first) * self._length()
+
+    def cell_at(self, point: QPointF) -> int:
+        """The cell at a point of this pane; may lie outside the plane."""
+        first, last = self._visible()
+        place = point.y() if self._upright else point.x()
+        return int((first + place / self._length() * (last - first) + HALF) // 1)
+
+    # Geometry -----------------------------------------------------------------------------------
+
+    def _visible(self) -> tuple[float, float]:
+        first, last = self._box.viewRange()[1 if self._upright else 0]
+        return float(first), float(last)
+
+    def _length(self) -> float:
+        return max(1.0, float(self._box.height() if self._upright else self._box.width()))
+
+    def _breadth(self) -> float:
+        return max(1.0, float(self.width() if self._upright else self.height()))
+
+    def _rooms(self) -> tuple[float, float]:
+        """Px that the curve keeps clear below the smallest and above the largest value."""
+        marks = self._curve.marks if self._curve is not None else np.zeros(0, np.uint8)
+        below = 2 * _MARK if (marks & 5).any() else 0.0
+        above = _MARK if (marks & 2).any() else 0.0
+        return _ROOM + below, _ROOM + above
+
+    def _across(self, share: Any) -> Any:
+        """Px from the edge of the smallest values for shares of the scale."""
+        below, above = self._rooms()
+        return below + share * max(1.0, self._breadth() - below - above)
+
+    def _part(self) -> slice:
+        """The places of the curve of which something is in view."""
+        if self._curve is None:
+            return slice(0, 0)
+        plan = self._curve.plan
+        first, last = ((end + HALF - plan.cells.start) / plan.block for end in self._visible())
+        start = min(max(int(np.floor(first)), 0), plan.places)
+        return slice(start, min(max(int(np.ceil(last)), start), plan.places))
+
+    def _arrange(self) -> None:
+        """Choose the scale of what is in view, and number it."""
+        self._paths = None
+        self._scale, part = None, self._part()
+        if self._curve is not None and part.start < part.stop:
+            self._scale = value_scale(self._curve.low[part], self._curve.high[part], self._linear)
+        below, above = self._rooms()
+        inner = max(1.0, self._breadth() - below - above)
+        self.axis.setRange(-below / inner, 1 + above / inner)
+        ticks: list[tuple[float, str]] = []
+        if self._scale is not None:
+            ticks = value_ticks(self._scale, _NEAREST[self._upright] / inner)
+        self.axis.setTicks([ticks])
+        self.update()
+
+    # Painting -----------------------------------------------------------------------------------
+
+    def _make_paths(self, curve: Curve, scale: Levels) -> tuple[QPainterPath, QPainterPath]:
+        """The outline of the curve in steps as wide as its places, and what lies inside."""
+        part, plan = self._part(), curve.plan
+        places = np.arange(part.start, part.stop + 1)
+        cells = np.minimum(plan.cells.start + places * float(plan.block), plan.cells.stop)
+        first, last = self._visible()
+        edges = np.repeat((cells - HALF - first) / (last - first) * self._length(), 2)[1:-1]
+        low, high = (
+            self._across(np.repeat(scale.shares(end[part]), 2)) for end in (curve.low, curve.high)
+        )
+        outline, inside = self._path(edges, high), QPainterPath()
+        if (low != high)[~np.isnan(low)].any():
+            outline.addPath(self._path(edges, low))
+            for start, stop in _runs(~np.isnan(low)):
+                there = np.concatenate((edges[start:stop], edges[start:stop][::-1]))
+                back = np.concatenate((high[start:stop], low[start:stop][::-1]))
+                inside.addPath(self._path(there, back))
+        return outline, inside
+
+    def _path(self, along: NDArray[np.float64], across: NDArray[np.float64]) -> QPainterPath:
+        if self._upright:
+            path = pg.arrayToQPath(across, along, connect="finite")
+        else:
+            path = pg.arrayToQPath(along, self._breadth() - across, connect="finite")
+        assert isinstance(path, QPainterPath)
+        return path
+
+    def paint(self, painter: QPainter, *_: Any) -> None:
+        colours = self._colours
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.fillRect(self.boundingRect(), colours["base"])
+        if self._scale is not None and self._scale.low < 0 < self._scale.high:
+            zero = float(self._across(self._scale.shares(np.zeros(1))[0]))
+            painter.fillRect(self._rect(0, self._length(), zero, 1), colours["weak"])
+        middle = self.along(self._cell)
+        painter.fillRect(self._rect(middle, 1, 0, self._breadth()), colours["cross"])
+        if self._curve is None:
+            return
+        if self._scale is not None:
+            if self._paths is None:
+                self._paths = self._make_paths(self._curve, self._scale)
+            outline, inside = self._paths
+            painter.fillPath(inside, colours["inside"])
+            painter.strokePath(outline, pg.mkPen(colours["line"], width=1))
+        self._paint_marks(painter, self._curve)
+        self._paint_caption(painter)
+
+    def _paint_marks(self, painter: QPainter, curve: Curve) -> None:
+        """At the edges, over each place that holds a NaN or an infinity, in its colour."""
+        part, plan = self._part(), curve.plan
+        marks = curve.marks[part]
+        if not marks.any():
+            return
+        first, last = self._visible()
+        scale = self._length() / (last - first)
+        for flag, colour in MARKS:
+            edge = _EDGES[flag] * _MARK
+            across = edge if edge >= 0 else self._breadth() + edge
+            places = part.start + np.flatnonzero(marks & flag)
+            starts = plan.cells.start + places * float(plan.block)
+            stops = np.minimum(starts + plan.block, plan.cells.stop)
+            begins, ends = ((cells - HALF - first) * scale for cells in (starts, stops))
+            spare = np.maximum(0, _WIDE - (ends - begins)) / 2
+            # Whole px, so that marks next to each other are painted as one.
+            turns = np.zeros(int(self._length()) + 2, np.int64)
+            for px, turn in ((begins - spare, 1), (ends + spare, -1)):
+                np.add.at(turns, np.clip(np.rint(px).astype(int), 0, turns.size - 1), turn)
+            drawn = np.cumsum(turns) > 0
+            for start, stop in _runs(drawn):
+                painter.fillRect(self._rect(start, stop - start, across, _MARK), QColor(*colour))
+
+    def _paint_caption(self, painter: QPainter) -> None:
+        text = self.caption()
+        if not text:
+            return
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() * 0.9)
+        painter.setFont(font)
+        measures = painter.fontMetrics()
+        width = min(measures.horizontalAdvance(text) + 10.0, self.width())
+        place = QRectF(self.width() - width, 0, width, measures.height())
+        painter.fillRect(place, self._colours["ground"])
+        painter.setPen(self._colours["text"])
+        text = measures.elidedText(text, Qt.TextElideMode.ElideMiddle, int(width))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _rect(self, along: float, length: float, across: float, breadth: float) -> QRectF:
+        """A rectangle from places along and across the pane."""
+        if self._upright:
+            return QRectF(across, along, breadth, length)
+        return QRectF(along, self._breadth() - across - breadth, length, breadth)
+
+    # Mouse and palette --------------------------------------------------------------------------
+
+    def wheelEvent(self, event: Any) -> None:
+        """Zoom the picture along this pane."""
+        self._box.wheelEvent(event, axis=1 if self._upright else 0)
+
+    def mouseDragEvent(self, event: Any) -> None:
+        """Move the picture along this pane."""
+        self._box.mouseDragEvent(event, axis=1 if self._upright else 0)
+
+    def take_palette(self, colours: QPalette) -> None:
+        """Take up the colours of the window."""
+        role = QPalette.ColorRole
+        inside, cross = (QColor(colours.color(role.Highlight)) for _ in range(2))
+        inside.setAlphaF(0.45)
+        cross.setAlphaF(0.6)
+        ground, weak = QColor(colours.color(role.Base)), QColor(faint(colours))
+        ground.setAlphaF(0.75)
+        weak.setAlphaF(0.4)
+        self._colours = {
+            "base": colours.color(role.Base),
+            "ground": ground,
+            "line": colours.color(role.Highlight),
+            "inside": inside,
+            "cross": cross,
+            "weak": weak,
+            "text": faint(colours),
+        }
+        self.axis.setPen(faint(colours))
+        self.axis.setTextPen(faint(colours))
+        self.update()
+
+
+def _runs(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """From and to of each run of what is chosen."""
+    steps = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False]))))
+    return [(int(start), int(stop)) for start, stop in steps.reshape(-1, 2)]
