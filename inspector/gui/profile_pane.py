@@ -8,13 +8,13 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPalette
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPalette
 
 from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
 from inspector.gui.levels import Levels
 from inspector.gui.theme import faint
-from inspector.gui.value_scale import value_scale, value_ticks
+from inspector.gui.value_scale import thinned, value_scale, value_ticks
 
 #: A cell reaches half a unit to either side of its index.
 HALF: Final = 0.5
@@ -34,8 +34,9 @@ _EDGES: Final = {1: 1, 2: -1, 4: 0}
 AXIS_WIDTH: Final = 58
 AXIS_HEIGHT: Final = 20
 
-#: How near the middles of two numbers on the axis may be (px).
-_NEAREST: Final = {False: 18.0, True: 40.0}
+#: How far a number at an end of the axis may stand out, and the room between two numbers (px).
+_BEYOND: Final = 24
+_BETWEEN: Final = 4.0
 
 
 class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -60,9 +61,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._cell = 0
         self._paths: tuple[QPainterPath, QPainterPath] | None = None
         self._colours: dict[str, QColor] = {}
-        # The numbers at the ends may stand out a little.
-        side = "bottom" if upright else "left"
-        self.axis = pg.AxisItem(side, hideOverlappingLabels=not upright)
+        self.axis = pg.AxisItem("bottom" if upright else "left")
+        self.axis.setStyle(hideOverlappingLabels=_BEYOND)
         if upright:
             self.axis.setHeight(AXIS_HEIGHT)
         else:
@@ -173,7 +173,12 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self.axis.setRange(-below / inner, 1 + above / inner)
         ticks: list[tuple[float, str]] = []
         if self._scale is not None:
-            ticks = value_ticks(self._scale, _NEAREST[self._upright] / inner)
+            ticks = value_ticks(self._scale)
+            measures = QFontMetricsF(self.font())
+            room = measures.height()
+            if self._upright:
+                room = max(measures.horizontalAdvance(text) for _, text in ticks)
+            ticks = thinned(ticks, (room + _BETWEEN) / inner)
         self.axis.setTicks([ticks])
         self.update()
 

@@ -23,18 +23,21 @@ from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 
-#: Milliseconds for which the view has to rest before a finer curve is read.
+#: Milliseconds for which the view has to rest before a finer curve is read, and the cell before
+#: one that takes long is.
 _SETTLE: Final = 40
+_REST: Final = 100
 
 
 @dataclass(slots=True)
 class _Side:
-    """One of the two profiles: its pane, its lanes, and what was last asked for."""
+    """One of the two profiles: its pane, its lanes, what was last asked for, and what waits."""
 
     pane: ProfilePane
     is_row: bool
     name: str
     asked: tuple[PlaneLine, LinePlan] | None = field(default=None)
+    waiting: Request[Curve] | None = field(default=None)
 
     @property
     def lanes(self) -> tuple[str, str]:
@@ -62,6 +65,8 @@ class Profiles(QObject):
         )
         self._settled = QTimer(self, singleShot=True, interval=_SETTLE)
         self._settled.timeout.connect(self.follow)
+        self._rested = QTimer(self, singleShot=True, interval=_REST)
+        self._rested.timeout.connect(self._go_on)
         plot.moved.connect(self._settled.start)
         plot.arranged.connect(self._settled.start)
 
@@ -78,7 +83,7 @@ class Profiles(QObject):
             side.pane.set_linear(linear)
 
     def _drop(self, side: _Side) -> None:
-        side.asked = None
+        side.asked = side.waiting = None
         side.pane.show_curve(None)
         for lane in side.lanes:
             self._runner.supersede(lane)
@@ -104,8 +109,19 @@ class Profiles(QObject):
     def _ask(self, side: _Side, source: ArraySource, line: PlaneLine, plan: LinePlan) -> None:
         exact, sample = side.lanes
         slow = takes_long(line, plan)
-        self._runner.supersede(sample)
+        for lane in side.lanes:
+            self._runner.supersede(lane)
+        request = Request(
+            work=partial(_render, source, line, plan),
+            done=partial(self._take, side),
+            failed=partial(self._fail, side),
+            bulk=slow,
+            title=("Curve" if line.others == 1 else exact) if slow else "",
+        )
         if slow:
+            # All of it is not worth beginning before the cell rests.
+            side.waiting = request
+            self._rested.start()
             self._runner.submit(
                 sample,
                 Request(
@@ -114,16 +130,15 @@ class Profiles(QObject):
                     failed=partial(self._fail, side),
                 ),
             )
-        self._runner.submit(
-            exact,
-            Request(
-                work=partial(_render, source, line, plan),
-                done=partial(self._take, side),
-                failed=partial(self._fail, side),
-                bulk=slow,
-                title=("Curve" if line.others == 1 else exact) if slow else "",
-            ),
-        )
+        else:
+            side.waiting = None
+            self._runner.submit(exact, request)
+
+    def _go_on(self) -> None:
+        for side in self._sides:
+            request, side.waiting = side.waiting, None
+            if request is not None:
+                self._runner.submit(side.lanes[0], request)
 
     def _take(self, side: _Side, curve: Curve) -> None:
         self._runner.supersede(side.lanes[1])

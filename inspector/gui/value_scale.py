@@ -48,20 +48,23 @@ def value_scale(
     return Levels(max(min(low_end, first), -_MOST), min(max(high_end, last), _MOST))
 
 
-def value_ticks(scale: Levels, nearest: float) -> list[tuple[float, str]]:
-    """What is numbered on a scale: shares of it (0 to 1), with their texts.
+def value_ticks(scale: Levels) -> list[tuple[float, str]]:
+    """What can be numbered on a scale: shares of it (0 to 1) with their texts, zero first."""
+    logarithmic = scale.ticks()
+    if logarithmic is None:
+        return _round_ticks(scale)
+    first, last = scale.place(scale.low), scale.place(scale.high)
+    return [((place - first) / (last - first), text) for place, text in logarithmic]
+
+
+def thinned(ticks: list[tuple[float, str]], nearest: float) -> list[tuple[float, str]]:
+    """As many of the first of some numbers as there is room for, each text once.
 
     Parameters
     ----------
     nearest
-        How near two of them may be, as a share.
+        How near two of them may be, as a share of the scale.
     """
-    logarithmic = scale.ticks()
-    if logarithmic is None:
-        ticks = _round_ticks(scale)
-    else:
-        first, last = scale.place(scale.low), scale.place(scale.high)
-        ticks = [((place - first) / (last - first), text) for place, text in logarithmic]
     kept: list[tuple[float, str]] = []
     for share, text in ticks:
         if all(abs(share - other) >= nearest and text != known for other, known in kept):

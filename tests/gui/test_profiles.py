@@ -626,20 +626,26 @@ def test_a_long_line_has_a_sample_first_and_can_be_cancelled(
     assert curve is not None
     assert not curve.exact
     assert stage.row.caption() == f"[0, :]   sample 1:{curve.plan.block:,}"
-    assert runner.is_running("Row profile")
+
+    def is_read() -> bool:
+        return runner.is_running("Row profile")
+
+    qtbot.waitUntil(is_read, timeout=30_000)
     assert "Row profile" in [each.title for each in runner.activities]
     # What is close by is read exactly, at once, though the rest is not known.
     half = 1 << 39
     stage.heatmap.plot.view.setRange(xRange=(half, half + 200), padding=0)
     qtbot.waitUntil(lambda: stage.row.curve is not None and stage.row.curve.exact, timeout=30_000)
     assert stage.row.curve.plan.block == 1
-    assert not runner.is_running("Row profile")
+    assert not is_read()
     stage.heatmap.plot.fit()
-    qtbot.waitUntil(lambda: runner.is_running("Row profile"), timeout=30_000)
+    qtbot.waitUntil(is_read, timeout=30_000)
     stage.until(f"[0, :]   sample 1:{curve.plan.block:,}")
     runner.cancel("Row profile")
     stage.position.move_to(1, 0)
+    assert not is_read()  # not before the cell rests
     stage.until(f"[1, :]   sample 1:{curve.plan.block:,}")
+    qtbot.waitUntil(is_read, timeout=30_000)
     for lane in ("Row profile", "Column profile", "overview"):
         runner.cancel(lane)
     stage.rest()

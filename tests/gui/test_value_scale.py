@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inspector.gui.value_scale import value_scale, value_ticks
+from inspector.gui.value_scale import thinned, value_scale, value_ticks
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MOST = float(np.finfo(np.float64).max)
@@ -34,7 +34,7 @@ def test_every_value_lies_on_its_scale(values: list[float], logarithmic: bool) -
     assert ((shares >= 0) & (shares <= 1)).all()
     order = np.argsort(array, kind="stable")
     assert (np.diff(shares[order]) >= 0).all()
-    ticks = value_ticks(scale, 0.1)
+    ticks = thinned(value_ticks(scale), 0.1)
     assert ticks
     assert len(ticks) <= 11
     for share, text in ticks:
@@ -51,7 +51,7 @@ def test_a_number_on_the_axis_is_where_its_value_is(low: float, width: float) ->
     scale = value_scale(ends, ends, None)
     assert scale is not None
     assert scale.high - scale.low <= 2 * (ends[1] - ends[0])  # most of the axis is the curve's
-    for share, text in value_ticks(scale, 0.1):
+    for share, text in thinned(value_ticks(scale), 0.1):
         value = float(text)
         place = scale.low + share * (scale.high - scale.low)
         # As near as the digits that fit can say.
@@ -66,7 +66,7 @@ def test_axes_have_round_numbers() -> None:
     ):
         scale = value_scale(np.array([low]), np.array([high]), None)
         assert scale is not None
-        assert {text for _, text in value_ticks(scale, 0.01)} == texts
+        assert {text for _, text in value_ticks(scale)} == texts
 
 
 def test_nothing_finite_has_no_scale() -> None:
