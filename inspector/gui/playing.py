@@ -16,7 +16,7 @@ _SPEEDS: Final = (1, 2, 5, 10, 25)
 _USUAL: Final = 5
 
 #: What has to be shown before the next step: the numbers, and the picture of the whole plane.
-_SHOWN: Final = ("page", "overview")
+_SHOWN: Final = ("page", "overview", "Row curve", "Column curve")
 
 
 class Player(QObject):

@@ -298,7 +298,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._colours = {
             "base": colours.color(role.Base),
             "ground": ground,
-            "line": colours.color(role.Highlight),
+            "line": colours.color(role.Link),
             "inside": inside,
             "cross": cross,
             "weak": weak,

@@ -40,9 +40,19 @@ class _Side:
     waiting: Request[Curve] | None = field(default=None)
 
     @property
+    def quick(self) -> str:
+        """The lane of what is there at once: a curve, or a sample of one that takes long."""
+        return f"{self.name} curve"
+
+    @property
+    def whole(self) -> str:
+        """The lane of a curve that takes long."""
+        return f"{self.name} profile"
+
+    @property
     def lanes(self) -> tuple[str, str]:
-        """Of the exact curve, and of the sample that comes before it."""
-        return f"{self.name} profile", f"{self.name} sample"
+        """Both."""
+        return self.quick, self.whole
 
 
 class Profiles(QObject):
@@ -107,41 +117,39 @@ class Profiles(QObject):
         return line, self._plot.visible_line(is_row)
 
     def _ask(self, side: _Side, source: ArraySource, line: PlaneLine, plan: LinePlan) -> None:
-        exact, sample = side.lanes
-        slow = takes_long(line, plan)
         for lane in side.lanes:
             self._runner.supersede(lane)
-        request = Request(
+        slow = takes_long(line, plan)
+        exact = Request(
             work=partial(_render, source, line, plan),
             done=partial(self._take, side),
             failed=partial(self._fail, side),
             bulk=slow,
-            title=("Curve" if line.others == 1 else exact) if slow else "",
+            title=("Curve" if line.others == 1 else side.whole) if slow else "",
         )
-        if slow:
-            # All of it is not worth beginning before the cell rests.
-            side.waiting = request
-            self._rested.start()
-            self._runner.submit(
-                sample,
-                Request(
-                    work=lambda task: sample_curve(source, line, plan, check=task.check),
-                    done=side.pane.show_curve,
-                    failed=partial(self._fail, side),
-                ),
-            )
-        else:
-            side.waiting = None
-            self._runner.submit(exact, request)
+        side.waiting = exact if slow else None
+        if not slow:
+            self._runner.submit(side.quick, exact)
+            return
+        # All of it is not worth beginning before the cell rests.
+        self._rested.start()
+        self._runner.submit(
+            side.quick,
+            Request(
+                work=lambda task: sample_curve(source, line, plan, check=task.check),
+                done=side.pane.show_curve,
+                failed=partial(self._fail, side),
+            ),
+        )
 
     def _go_on(self) -> None:
         for side in self._sides:
             request, side.waiting = side.waiting, None
             if request is not None:
-                self._runner.submit(side.lanes[0], request)
+                self._runner.submit(side.whole, request)
 
     def _take(self, side: _Side, curve: Curve) -> None:
-        self._runner.supersede(side.lanes[1])
+        self._runner.supersede(side.quick)
         side.pane.show_curve(curve)
 
     def _fail(self, side: _Side, error: object) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from inspector.analysis.profiles import PlaneLine, plan_line, render_curve
 from inspector.analysis.statistics import summarise
 from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
@@ -315,6 +316,15 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
         row(f"picture of {size} / plain read", best(exact, times), reference, "")
         sample = best(lambda s=source, q=plane, n=plan: preview_tile(s, q, n, check=never), times)
         row("its preview / plain read", sample, reference, "150 ms")
+        line = PlaneLine(plane, False, columns // 2)
+        down = plan_line(rows, (0, rows), 400)
+        column = best(
+            lambda s=source, one=line, n=down: render_curve(
+                s, one, n, check=never, progress=ignore
+            ),
+            times,
+        )
+        row(f"profile of a column of {rows:,} / plain read", column, reference, "")
 
 
 def measure_live(times: int, side: int) -> None:

@@ -11,13 +11,14 @@ import pyqtgraph as pg
 import pytest
 import torch
 from driving import idle, show, turn_wheel
-from PySide6.QtCore import QPoint, QPointF, QRect, QSettings, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector.analysis.profiles import Curve
 from inspector.checkpoints.errors import TensorError
+from inspector.gui.axis_bar import AxisBar
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.main_window import MainWindow
 from inspector.gui.picture_export import cells_image
@@ -232,7 +233,7 @@ def test_the_spike_is_exactly_beside_its_cell_at_every_zoom(
             assert pane.cell_at(centre) == (30 if upright else 20)
             # Where 50 is drawn, and nothing else is: in the outer half of the pane.
             image = image_of(page, pane)
-            line = page.palette().highlight().color().getRgb()[:3]
+            line = page.palette().link().color().getRgb()[:3]
             size = image.width() if upright else image.height()
             found = [
                 y if upright else x
@@ -480,7 +481,7 @@ def test_every_kind_of_line(qtbot: QtBot, window: MainWindow, checkpoint: Path, 
     pane = page.heatmap.plot.row_pane
     np.testing.assert_array_equal(drawn(pane), values.astype(np.float64))
     image = image_of(page, pane)
-    line = page.palette().highlight().color().getRgb()[:3]
+    line = page.palette().link().color().getRgb()[:3]
     marked = places_of(image, NAN)
     if name == "nans":
         assert pane.scale is None
@@ -509,7 +510,7 @@ def test_curves_take_the_palette(
     qapp.setPalette(palette(dark))
     idle(qtbot, window)
     image = image_of(page, page.heatmap.plot.row_pane)
-    assert places_of(image, palette(dark).highlight().color().getRgb()[:3])
+    assert places_of(image, palette(dark).link().color().getRgb()[:3])
     assert (image.pixelColor(image.width() - 30, image.height() - 3).lightnessF() < 0.5) is dark
 
 
@@ -539,7 +540,7 @@ class Gated(InMemoryArray):
     def read(self, region: Region) -> Array:
         if self.broken:
             raise TensorError("The disk is gone.")
-        rows = region.axes[0]
+        rows = region.axes[-2]
         if isinstance(rows, range) and len(rows) == 1 and rows[0] in self.gates:
             self.begun.set()
             assert self.gates[rows[0]].wait(30)
@@ -601,6 +602,32 @@ def test_a_row_that_comes_late_is_never_drawn(
     assert set(rows) == {0, 8}
     assert stage.row.caption() == "[8, :]"
     np.testing.assert_array_equal(drawn(stage.row), np.arange(320.0, 360))
+
+
+def test_playing_waits_for_the_curve_of_each_slice(qtbot: QtBot, runner: TaskRunner) -> None:
+    stage = Stage(qtbot, runner, np.arange(3600.0).reshape(3, 30, 40))
+    bar = AxisBar(stage.position, runner)
+    qtbot.addWidget(bar)
+    bar.player.set_speed(1000)
+    stage.position.choose(stage.source)
+    stage.rest()
+    slices: list[int] = []
+    stage.position.plane_changed.connect(lambda: slices.append(stage.position.plane.index[0]))
+    gate = stage.source.gates[0] = threading.Event()
+    bar.play()
+    qtbot.waitUntil(lambda: slices == [1] and not runner.is_running("overview"), timeout=30_000)
+    turns: list[int] = []
+    beat = QTimer()
+    beat.timeout.connect(lambda: turns.append(len(slices)))
+    beat.start(2)  # slower than the player
+    qtbot.waitUntil(lambda: len(turns) > 20, timeout=30_000)
+    beat.stop()
+    assert slices == [1]
+    gate.set()
+    qtbot.waitUntil(lambda: bar.player.axis is None, timeout=30_000)
+    stage.rest()
+    assert slices == [1, 2]
+    np.testing.assert_array_equal(drawn(stage.row), np.arange(2400.0, 2440))
 
 
 def test_a_read_that_fails_is_told_and_leaves_no_curve(qtbot: QtBot, runner: TaskRunner) -> None:
