@@ -185,6 +185,29 @@ def test_another_plane_and_another_form_have_other_curves(
     np.testing.assert_array_equal(seen(page)[1], wave[:, 3].imag)
 
 
+def test_reversed_axes_reverse_the_curves(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = ready(qtbot, window, checkpoint, "weight")
+    weight = torch.load(checkpoint)["weight"].numpy()
+    page.position.show_plane(page.position.plane.with_reversed(0).with_reversed(1))
+    page.position.go_to((30, 20))
+    idle(qtbot, window)
+    np.testing.assert_array_equal(seen(page)[0], weight[30, ::-1])
+    np.testing.assert_array_equal(seen(page)[1], weight[::-1, 20])
+    assert panes(page)[0].caption() == "[30, ::-1]"
+    page = ready(qtbot, window, checkpoint, "ten")
+    ten = torch.load(checkpoint)["ten"].numpy()
+    page.position.show_plane(page.position.plane.with_reversed(0))
+    page.position.go_to((7,))
+    idle(qtbot, window)
+    row = panes(page)[0]
+    np.testing.assert_array_equal(drawn(row), ten[::-1])
+    assert page.heatmap.plot.cell == (0, 2)
+    qtbot.mouseClick(page.heatmap.plot.viewport(), LEFT, pos=spot(page, row, 0))
+    assert page.position.element == (9,)
+
+
 def test_the_scale_is_logarithmic_when_the_colours_are(
     qtbot: QtBot, window: MainWindow, checkpoint: Path
 ) -> None:
