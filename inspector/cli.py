@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="write the window as a picture, once everything in it is final",
     )
+    what.add_argument(
+        "--register",
+        action="store_true",
+        help="have checkpoints open with this program by double-click, for this user",
+    )
+    what.add_argument("--unregister", action="store_true", help="take that back, without a trace")
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     export = parser.add_argument_group("with --export")
     export.add_argument(
@@ -130,7 +136,9 @@ def _size(text: str) -> tuple[int, int]:
 def _wrong_usage(options: argparse.Namespace) -> str:
     """What is wrong with a combination of options, or nothing."""
     alone = options.list or options.export is not None
+    registers = options.register or options.unregister
     rules = (
+        (registers and options.paths, "--register and --unregister take no PATH"),
         (
             alone and len(options.paths) != 1,
             "--list and --export take exactly one PATH, which comes before them",
@@ -152,6 +160,8 @@ def _wrong_usage(options: argparse.Namespace) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.register or options.unregister:
+        return _register(options.register)
     if options.list:
         return _list(options.paths[0], as_json=options.json)
     if options.export is not None:
@@ -173,6 +183,18 @@ def _run(options: argparse.Namespace) -> int:
     from inspector.app import run_window
 
     return run_window(options.paths, options.tensor, options.theme)
+
+
+def _register(wanted: bool) -> int:
+    from inspector.desktop.association import set_registered
+
+    report = set_registered(wanted)
+    for line in report.done:
+        print(line)
+    sys.stdout.flush()
+    for line in report.undone:
+        _fail(line)
+    return FAILED if report.undone else 0
 
 
 def _list(path: Path, *, as_json: bool) -> int:

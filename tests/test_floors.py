@@ -58,7 +58,7 @@ def test_every_contract_is_kept(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 kept, 0 broken" in done.stdout
+    assert "5 kept, 0 broken" in done.stdout
 
 
 def test_opening_needs_the_standard_library_alone() -> None:
@@ -106,6 +106,12 @@ def test_opening_a_safetensors_file_needs_the_standard_library_alone(tmp_path: P
 @pytest.mark.parametrize("options", [["--list"], ["--list", "--json"]], ids=" ".join)
 def test_list_imports_nothing_heavy(options: list[str]) -> None:
     assert imported_by_command([SAMPLE, *options]) == set()
+
+
+def test_registering_imports_nothing_heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert imported_by_command(["--unregister"]) == set()
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.npz", "out", "out.csv", "out.safetensors"])

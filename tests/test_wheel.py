@@ -77,7 +77,19 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     return Installation(environment, elsewhere)
 
 
-@pytest.mark.parametrize("name", ["icon.svg", "sample.pt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "icon.svg",
+        "document.svg",
+        "sample.pt",
+        "tensor-inspector.xml",
+        "tensor-inspector.desktop",
+        "icons/document-48.png",
+        "icons/document.ico",
+        "icons/icon.icns",
+    ],
+)
 def test_resources_are_inside_the_package(installation: Installation, name: str) -> None:
     script = (
         "import inspector; from inspector.resources import resource_path;"
