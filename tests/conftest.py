@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+import pytest
+from installed import Installation, build_wheel, install
 
 # Before any Qt import: tests need no screen, unless a real one is asked for.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that users install."""
+    return build_wheel(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The installed program, and an empty folder to work in."""
+    environment = tmp_path_factory.mktemp("installation") / "environment"
+    return install(wheel, environment, tmp_path_factory.mktemp("elsewhere"))
