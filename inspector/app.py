@@ -25,6 +25,8 @@ from PySide6.QtWidgets import QApplication
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
+from inspector.desktop.windows import set_app_id
+from inspector.gui.application import Application
 from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import Appearance, Theme
@@ -46,7 +48,7 @@ _shown: set[MainWindow] = set()
 
 def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
     """The one application object, and its theme."""
-    application = QApplication.instance() or QApplication(sys.argv[:1])
+    application = QApplication.instance() or Application(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName(_NAME)
     application.setApplicationDisplayName(TITLE)
@@ -67,12 +69,16 @@ def run_window(paths: Sequence[Path], tensor: str | None, appearance: Appearance
     int
         The exit code.
     """
+    set_app_id()
     application, theme = build_application(appearance)
     # Without this, Ctrl+C in the terminal waits for the next event that Python handles.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window = MainWindow(theme, _settings())
+    if isinstance(application, Application):
+        application.file_requested.connect(lambda path: window.open_paths([path]))
     window.open_paths(paths, tensor)
     window.show()
+    window.offer_double_click()
     return application.exec()
 
 

@@ -23,3 +23,11 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
     """The installed program, and an empty folder to work in."""
     environment = tmp_path_factory.mktemp("installation") / "environment"
     return install(wheel, environment, tmp_path_factory.mktemp("elsewhere"))
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> type:
+    """The application of the tests is the program's own."""
+    from inspector.gui.application import Application
+
+    return Application

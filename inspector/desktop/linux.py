@@ -84,9 +84,15 @@ def _folder(variable: str, otherwise: str) -> Path:
 
 
 def is_registered(places: Places) -> bool:
-    """Whether our entry is there, and the program that it starts."""
+    """Whether our entry is there and known to the desktop, and the program that it starts."""
     command = Footprint(places.data).record.command
-    return bool(command) and (places.data / ENTRY).is_file() and Path(command[0]).is_file()
+    if not command or not Path(command[0]).is_file() or not (places.data / ENTRY).is_file():
+        return False
+    try:
+        programs = (places.data / "applications" / "mimeinfo.cache").read_bytes()
+    except OSError:
+        return False
+    return f"{NAME}.desktop".encode() in programs and (places.data / "mime/mime.cache").is_file()
 
 
 def register(program: Program, places: Places) -> Report:

@@ -37,6 +37,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.copy_menu import CopyMenu
 from inspector.gui.direction import ReverseAction
+from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
@@ -107,6 +108,9 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.change_bar)
         column.addWidget(self.pages, 1)
+        self.double_click = DoubleClick(self.runner, self)
+        column.addWidget(self.double_click.bar)
+        column.addWidget(self.double_click.notice)
         self._splitter.addWidget(right)
         self.watch = FileWatch(self.runner, lambda: self.files, self)
         self._splitter.setStretchFactor(1, 1)
@@ -134,6 +138,7 @@ class MainWindow(QMainWindow):
             page.reload_requested.connect(self.reload)
         self.change_bar.reload_requested.connect(self.reload)
         self.watch.noticed.connect(self._take_changes)
+        self.double_click.message.connect(self._tell)
         self.welcome.open_requested.connect(self.ask_for_files)
         self.welcome.sample_requested.connect(self.open_sample)
 
@@ -149,6 +154,9 @@ class MainWindow(QMainWindow):
         self._reload = _action(file_menu, "&Reload", self._reload_chosen, keys.Refresh)
         self._close = _action(file_menu, "&Close file", self._close_chosen, keys.Close)
         self._close_all = _action(file_menu, "Close &all", self.close_all, "Ctrl+Shift+W")
+        file_menu.addSeparator()
+        file_menu.addAction(self.double_click.action)
+        file_menu.aboutToShow.connect(self.double_click.look)
         file_menu.addSeparator()
         _action(file_menu, "&Quit", self.close, keys.Quit)
         edit = self.menuBar().addMenu("&Edit")
@@ -293,6 +301,11 @@ class MainWindow(QMainWindow):
         self._files.append(file)
         self._read(file)
         self._show_files()
+
+    def offer_double_click(self) -> None:
+        """Offer to have checkpoints open by double-click, if they do not, and only once."""
+        if self._settings is not None:
+            self.double_click.offer(self._settings)
 
     def _read(self, file: OpenFile) -> None:
         self.runner.submit(

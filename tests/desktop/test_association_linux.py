@@ -207,6 +207,7 @@ def test_what_an_older_version_wrote_goes_too(
     assert tree(home_of(places)) == {}
 
 
+@TOOLS
 def test_a_program_that_is_gone_is_not_registered(places: Places, command: Program) -> None:
     linux.register(command, places)
     assert linux.is_registered(places)
@@ -401,6 +402,7 @@ def test_a_missing_tool_is_said_with_what_helps(tmp_path: Path) -> None:
     first, second = done.stderr.splitlines()
     assert "update-mime-database is not installed. Install shared-mime-info" in first
     assert "update-desktop-database is not installed. Install desktop-file-utils" in second
+    assert not linux.is_registered(Places(tmp_path / ".local" / "share", tmp_path / ".config"))
     program(session, "--unregister")
     assert tree(tmp_path) == {}
 
