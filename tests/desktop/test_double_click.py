@@ -61,6 +61,10 @@ def test_a_double_click_opens_the_window_with_the_tensors(
         window = wait_for(lambda: screen.window_named(title), "the window with the tensor")
         # A quarter of the picture is NaN, in a colour that nothing else has.
         wait_for(lambda: _count(screen, NAN) > 10_000 or None, "the tensor's picture")
+        # By this a task bar knows whose window it is: the entry says the same.
+        assert screen.xdotool("search", "--onlyvisible", "--class", "^tensor-inspector$") == [
+            window
+        ]
         process = int(screen.xdotool("getwindowpid", window)[0])
         assert command_of(process)[1:] == [str(command), str(folder / "model.ckpt")]
         screen.xdotool("windowactivate", "--sync", window)
