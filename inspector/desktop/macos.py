@@ -10,6 +10,7 @@ import plistlib
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ from inspector.desktop.program import NAME, TITLE, Program
 from inspector.desktop.report import Report, failure
 
 _IDENTIFIER: Final = "org.tensor-inspector.Viewer"
+
+#: Where the bundle remembers that the folder of Applications was made for it.
+_MADE_FOLDER: Final = "TensorInspectorMadeFolder"
 
 #: What Launch Services is told with.
 LSREGISTER: Final = (
@@ -44,7 +48,7 @@ def bundle_path() -> Path:
 
 def is_registered(bundle: Path) -> bool:
     """Whether our bundle is there, and the program that it starts."""
-    if not _is_ours(bundle):
+    if not _found(bundle):
         return False
     try:
         words = shlex.split(_launcher(bundle).read_text("utf-8").splitlines()[-1])
@@ -61,13 +65,15 @@ def register(program: Program, bundle: Path, run: Run) -> Report:
     InspectorError
         If another program's bundle is in the way, or the system refuses to write.
     """
-    if bundle.exists() and not _is_ours(bundle):
+    found = _found(bundle)
+    if bundle.exists() and not found:
         raise InspectorError(
             f"{bundle} is in the way, and Tensor Inspector did not make it.",
             advice="Move it elsewhere, and try again.",
         )
+    made_folder = bool(found.get(_MADE_FOLDER)) or not bundle.parent.exists()
     is_new = False
-    for name, data in _contents(program).items():
+    for name, data in _contents(program, made_folder).items():
         path = bundle / "Contents" / name
         try:
             if not path.is_file() or path.read_bytes() != data:
@@ -93,13 +99,17 @@ def unregister(bundle: Path, run: Run) -> Report:
     InspectorError
         If the system refuses to remove it.
     """
-    if not _is_ours(bundle):
+    found = _found(bundle)
+    if not found:
         return Report(("Nothing is registered.",))
     told = run((LSREGISTER, "-u", str(bundle)))
     try:
         shutil.rmtree(bundle)
     except OSError as error:
         raise failure(bundle, error) from error
+    if found.get(_MADE_FOLDER):
+        with suppress(OSError):  # somebody else's things are in it
+            bundle.parent.rmdir()
     done = (f"Removed {bundle}", f"Checkpoints no longer open with {TITLE}.")
     return Report(done, () if told else ("Launch Services could not be told.",))
 
@@ -108,21 +118,23 @@ def _launcher(bundle: Path) -> Path:
     return bundle / "Contents" / "MacOS" / NAME
 
 
-def _is_ours(bundle: Path) -> bool:
+def _found(bundle: Path) -> Mapping[str, Any]:
+    """What a bundle of ours says of itself; nothing if there is none, or it is another's."""
     try:
         with (bundle / "Contents" / "Info.plist").open("rb") as file:
-            found = plistlib.load(file)
+            info = plistlib.load(file)
     except (OSError, plistlib.InvalidFileException, ValueError):
-        return False
-    return isinstance(found, dict) and found.get("CFBundleIdentifier") == _IDENTIFIER
+        return {}
+    is_ours = isinstance(info, dict) and info.get("CFBundleIdentifier") == _IDENTIFIER
+    return info if is_ours else {}
 
 
-def _contents(program: Program) -> Mapping[str, bytes]:
+def _contents(program: Program, made_folder: bool) -> Mapping[str, bytes]:
     """The bundle's files, below its ``Contents``; what tells that it is ours comes first."""
     icons = program.resources / "icons"
     start = f'#!/bin/sh\nexec {shlex.join(program.command)} "$@"\n'
     return {
-        "Info.plist": plistlib.dumps(_info()),
+        "Info.plist": plistlib.dumps({**_info(), _MADE_FOLDER: made_folder}),
         "PkgInfo": b"APPL????",
         f"MacOS/{NAME}": start.encode(errors="surrogateescape"),
         "Resources/program.icns": (icons / "icon.icns").read_bytes(),

@@ -87,6 +87,16 @@ def test_nothing_is_left_of_it(bundle: Path, program: Program) -> None:
     assert len(told.commands) == 1
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_a_folder_that_was_made_goes_too(bundle: Path, program: Program, others: bool) -> None:
+    macos.register(program, bundle, Told())
+    macos.register(program, bundle, Told())
+    if others:
+        (bundle.parent / "Other.app").mkdir()
+    macos.unregister(bundle, Told())
+    assert bundle.parent.exists() == others
+
+
 def test_a_second_time_changes_nothing(bundle: Path, program: Program) -> None:
     assert macos.register(program, bundle, Told()).done[0] == f"Wrote {bundle}"
     before = {path: path.stat().st_mtime_ns for path in bundle.rglob("*")}
