@@ -17,7 +17,7 @@ from typing import Final
 from inspector.desktop.desktop_entry import entry_for
 from inspector.desktop.footprint import Footprint
 from inspector.desktop.mimeapps import REMOVED, forget_choices
-from inspector.desktop.program import NAME, TITLE, Program
+from inspector.desktop.program import NAME, TITLE, Program, session_environment
 from inspector.desktop.report import Report
 
 ENTRY: Final = f"applications/{NAME}.desktop"
@@ -222,7 +222,12 @@ def _run(tool: str, *arguments: str) -> str:
         return f"{tool} is not installed"
     try:
         ran = subprocess.run(
-            [path, *arguments], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+            [path, *arguments],
+            env=session_environment(),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{tool} did not work ({error})"

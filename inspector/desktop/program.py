@@ -53,6 +53,8 @@ def this_program() -> Program:
 
 
 def _command() -> tuple[str, ...]:
+    if getattr(sys, "frozen", False):  # by PyInstaller: the program is its own Python
+        return (sys.executable,)
     if sys.platform == "win32":
         # The installed command would bring a console with it.
         windowless = Path(sys.executable).with_name("pythonw.exe")
@@ -92,3 +94,18 @@ def _check_installed() -> None:
             f"{TITLE} is not installed: it runs from a folder of its sources.",
             advice="Install it with pip, and register what was installed.",
         )
+
+
+def session_environment() -> dict[str, str]:
+    """The environment for programs of the system.
+
+    PyInstaller puts the libraries that it brings before those of the system, and keeps what was
+    there before under another name.
+    """
+    made = dict(os.environ)
+    before = made.pop("LD_LIBRARY_PATH_ORIG", None)
+    if before is not None:
+        made["LD_LIBRARY_PATH"] = before
+    elif getattr(sys, "frozen", False):
+        made.pop("LD_LIBRARY_PATH", None)
+    return made

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.desktop import linux
 from inspector.desktop.desktop_entry import entry_for
 from inspector.desktop.linux import ENTRY, TYPES, Places
-from inspector.desktop.program import Program
+from inspector.desktop.program import Program, session_environment, this_program
 
 TOOLS = needs("update-mime-database", "update-desktop-database")
 
@@ -525,6 +526,20 @@ def test_without_its_command_the_package_is_started(tmp_path: Path) -> None:
     assert b"trapped" not in ran.stdout
 
 
+def test_a_program_that_brings_its_python_is_itself_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As PyInstaller makes it; the desktop's tools have the system's libraries, not its own."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", "/opt/tensor-inspector/tensor-inspector")
+    assert this_program().command == ("/opt/tensor-inspector/tensor-inspector",)
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/tensor-inspector/_internal")
+    assert "LD_LIBRARY_PATH" not in session_environment()
+    monkeypatch.setenv("LD_LIBRARY_PATH_ORIG", "/usr/local/lib")
+    assert session_environment()["LD_LIBRARY_PATH"] == "/usr/local/lib"
+    assert "LD_LIBRARY_PATH_ORIG" not in session_environment()
+
+
 def program_of(done: subprocess.CompletedProcess[str]) -> str:
     """The program that a report ends with."""
     assert done.stdout, done.stderr
@@ -532,6 +547,4 @@ def program_of(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _python() -> Path:
-    import sys
-
     return Path(sys.executable)
