@@ -62,21 +62,22 @@ class AxisBar(QWidget):
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         shown = QHBoxLayout()
-        columns = QLabel("Columns")
+        rows, columns, index = QLabel("Rows"), QLabel("Columns"), QLabel("Index")
         pair = (self._exchange, columns, self._columns, self.turn_columns)
-        for widget in (QLabel("Rows"), self._rows, self.turn_rows, *pair):
+        for widget in (rows, self._rows, self.turn_rows, *pair):
             shown.addWidget(widget)
         self._pickers = (self._rows, *pair)
+        self._words = (rows, columns, index)
         for button in (self.turn_rows, self._exchange, self.turn_columns):
             button.setFixedWidth(button.sizeHint().height())  # an arrow needs no more
         shown.addStretch(1)
-        index = QLabel("Index")
         index.setBuddy(self.index)
         shown.addWidget(index)
         shown.addWidget(self.index)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
+        self._shown = shown
         layout.addLayout(shown)
         layout.addWidget(self._area)
         self._rows.activated.connect(lambda axis: self._show(row_axis=axis))
@@ -145,6 +146,7 @@ class AxisBar(QWidget):
             self._rows.setCurrentIndex(plane.row_axis)
             self._columns.setCurrentIndex(plane.column_axis)
         self.index.show_index(plane.text())
+        self._fit_words()
         if tuple(self._held) != plane.held_axes:
             self._build_held()
         for axis, control in self._held.items():
@@ -178,9 +180,19 @@ class AxisBar(QWidget):
                 needed.height() + (bar if needed.width() > self.width() else 0)
             )
 
+    def _fit_words(self) -> None:
+        """Leave the words out where the index would have no room beside them."""
+        has_axes = len(self._position.plane.shape) > 1
+        there = (self.turn_rows, *(self._pickers if has_axes else ()), *self._words, self.index)
+        needed = sum(widget.sizeHint().width() + self._shown.spacing() for widget in set(there))
+        for word in self._words:
+            is_there = has_axes or word not in self._pickers
+            word.setVisible(is_there and needed <= self.width())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_held()
+        self._fit_words()
 
     def _hold(self, axis: int, index: object) -> None:
         assert isinstance(index, int)

@@ -192,8 +192,9 @@ class Heatmap(QWidget):
         return self._position.source is not None and not self._position.plane.is_empty
 
     def _show_switches(self) -> None:
-        plane = not self.plot.is_line
-        self.controls.show_switches(square=plane, profiles=plane and self.plot.has_room)
+        plane, room = not self.plot.is_line, self.plot.has_room
+        square = plane and (room or self.controls.square.isChecked())
+        self.controls.show_switches(square=square, profiles=plane and room)
 
     # Rendering ----------------------------------------------------------------------------------
 

@@ -30,14 +30,14 @@ _REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
     ("maximum", "Maximum"),
 )
 _LEVELS: Final[tuple[tuple[LevelsMode, str], ...]] = (
-    ("automatic", "Automatic levels"),
+    ("automatic", "Auto levels"),
     ("symmetric", "Symmetric"),
     ("full", "Min to max"),
     ("percentile", "1 to 99 %"),
     ("hand", "By hand"),
 )
 _MAPS: Final = (
-    (AUTOMATIC_MAP, "Automatic colours"),
+    (AUTOMATIC_MAP, "Auto colours"),
     *((item.name, item.label) for item in COLOUR_MAPS),
 )
 #: What a number that cannot be taken is written in: readable on light and on dark.
@@ -229,5 +229,7 @@ def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboB
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: {tip}")
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    box.setMinimumWidth(80)
+    # In a narrow window, the first choice can still be read.
+    widths = [box.fontMetrics().horizontalAdvance(label) for _, label in items]
+    box.setMinimumWidth(box.sizeHint().width() - max(widths) + widths[0])
     return box

@@ -22,8 +22,14 @@ NEGATIVE_INFINITY: Final[Rgb] = (255, 145, 0)
 
 @dataclass(frozen=True, slots=True)
 class _Colours:
+    """Of one appearance. ``base`` lies behind text and lists, ``field`` behind what is typed, and
+    ``box`` behind a tick: the style frames these in a dark colour, which on dark shows nothing.
+    """
+
     window: str
     base: str
+    field: str
+    box: str
     alternate: str
     text: str
     faint: str
@@ -37,6 +43,8 @@ class _Colours:
 _LIGHT: Final = _Colours(
     window="#f3f4f6",
     base="#ffffff",
+    field="#ffffff",
+    box="#ffffff",
     alternate="#f7f8fa",
     text="#1b212c",
     faint="#667085",
@@ -49,6 +57,8 @@ _LIGHT: Final = _Colours(
 _DARK: Final = _Colours(
     window="#20242b",
     base="#171a1f",
+    field="#323945",
+    box="#434b59",
     alternate="#1c2026",
     text="#e3e7ee",
     faint="#98a2b3",
@@ -95,6 +105,21 @@ def palette(dark: bool) -> QPalette:
         QPalette.ColorRole.ButtonText,
     ):
         made.setColor(QPalette.ColorGroup.Disabled, role, mixed(colours.text, colours.window, 0.55))
+    return made
+
+
+def class_palettes(dark: bool) -> dict[str, QPalette]:
+    """What differs from `palette` for widgets of some classes, by the class's name."""
+    colours = _DARK if dark else _LIGHT
+    made = {}
+    for name, base in (
+        ("QLineEdit", colours.field),
+        ("QAbstractSpinBox", colours.field),
+        ("QCheckBox", colours.box),
+        ("QRadioButton", colours.box),
+    ):
+        made[name] = palette(dark)
+        made[name].setColor(QPalette.ColorRole.Base, QColor(base))
     return made
 
 
@@ -159,4 +184,7 @@ class Theme(QObject):
             self._appearance == "system" and scheme == Qt.ColorScheme.Dark
         )
         self._application.setPalette(palette(dark))
+        for name, its_own in class_palettes(dark).items():
+            # The stubs ask for bytes, which it refuses.
+            self._application.setPalette(its_own, name)  # type: ignore[arg-type]
         self.changed.emit()

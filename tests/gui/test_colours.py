@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from PySide6.QtGui import QPalette
 
 from inspector.analysis.tiles import Tile, TilePlan
 from inspector.gui.colours import (
@@ -17,7 +18,13 @@ from inspector.gui.colours import (
     picture,
 )
 from inspector.gui.levels import Levels, LevelsChoice, Limits, levels_of
-from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
+from inspector.gui.theme import (
+    NAN,
+    NEGATIVE_INFINITY,
+    POSITIVE_INFINITY,
+    class_palettes,
+    palette,
+)
 
 
 def tile(values: list[list[float]], marks: list[list[int]] | None = None, block: int = 1) -> Tile:
@@ -189,3 +196,14 @@ def test_a_marker_among_blocks_is_large_enough_to_be_seen() -> None:
 def test_captions() -> None:
     assert caption(tile([[1.0]]), "mean") == ""
     assert caption(tile([[1.0]], block=4), "mean") == "1 pixel = mean of 4 × 4 cells"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_boxes_and_fields_are_lighter_than_what_they_are_on(dark: bool) -> None:
+    """The style frames them in a darker colour, which on a dark window is not seen."""
+    window = palette(dark).color(QPalette.ColorRole.Window)
+    for name, its_own in class_palettes(dark).items():
+        base = its_own.color(QPalette.ColorRole.Base)
+        assert base.lightnessF() > window.lightnessF() + 0.04, name
+        text = its_own.color(QPalette.ColorRole.Text)
+        assert abs(text.lightnessF() - base.lightnessF()) > 0.5

@@ -227,6 +227,10 @@ def test_a_small_window_has_room(hands: Hands, window: MainWindow) -> None:
     inside = axes.rect()
     for widget in (axes.turn_rows, axes.turn_columns, axes.index):
         assert inside.contains(widget.geometry())
+    text = axes.index.fontMetrics().horizontalAdvance(axes.index.text())
+    assert axes.index.width() > text, "the index can be read, though words went for it"
+    boxes = (page.heatmap.controls.levels, page.heatmap.controls.maps)
+    assert all(box.width() >= box.minimumWidth() for box in boxes)
     assert window.tree.width() > 200
 
 

@@ -497,4 +497,4 @@ def test_what_is_computed_has_no_bits(qtbot: QtBot, window: MainWindow, tmp_path
     pick(qtbot, window, "Pattern")
     assert page.grid.text_at(1, 0) == "True"
     assert not page.format_box.isVisible()
-    assert not page.python.isEnabled()
+    assert page.python.isEnabled()
