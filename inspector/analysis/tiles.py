@@ -47,8 +47,11 @@ _PIECE: Final = 1 << 21
 _LEAST_PX: Final = 32
 
 #: What a preview reads at most: places along the tensor's earlier and later shown axis. A file
-#: may need one read for each place along the earlier one.
+#: may need one read for each place along the earlier one, and for each of both where those along
+#: the later one are as many bytes apart as this; then they are fewer.
 _PREVIEW: Final = (128, 512)
+_FAR: Final = 4096
+_FAR_APART: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,8 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
         If the values cannot be read.
     """
     earlier, later = _PREVIEW
+    if _reach(plane, plan) * source.dtype.raw.itemsize > later * _FAR:
+        later = _FAR_APART
     most_rows, most_columns = (later, earlier) if plane.is_transposed else (earlier, later)
     coarse = TilePlan(
         plan.rows,
@@ -240,6 +245,14 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     exact = len(rows) * len(columns) == len(coarse.rows) * len(coarse.columns)
     sample = "" if exact else f"1:{coarse.block_rows * coarse.block_columns:,}"
     return Tile(coarse, found.values, found.marks, exact, sample)
+
+
+def _reach(plane: Plane, plan: TilePlan) -> int:
+    """How many elements of a contiguous tensor lie between the ends of the later shown axis."""
+    axis, covered = plane.column_axis, plan.columns
+    if plane.is_transposed or axis is None:
+        axis, covered = plane.row_axis, plan.rows
+    return len(covered) * math.prod(plane.shape[axis + 1 :] if axis is not None else ())
 
 
 def coarser(covered: range, block: int, most: int) -> int:

@@ -18,10 +18,14 @@ from inspector.values.live_bytes import HostBytes, LiveBytes
 from inspector.values.regions import Region, indices
 
 #: A run of bytes is read in one go although not all of it is wanted, as long as it is at most this
-#: many times what is wanted, or at most this many bytes: a system call costs as much as copying
-#: some ten kilobytes.
+#: many times what is wanted, or at most this many bytes.
 _WASTE: Final = 4
 _SMALL_READ: Final = 64 * 1024
+
+#: What one read more costs, as bytes that could be read instead: from memory 4 us, from a disk
+#: five times that. A run that is read for this alone has a limit, since it is held in memory.
+_READ_COST: Final = 32 * 1024
+_LONGEST_RUN: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +292,8 @@ def _plan(axes: list[_Axis], start: int, itemsize: int) -> _Plan:
     while cut > 0:
         axis = axes[cut - 1]
         wider, more = span + (axis.count - 1) * axis.stride, useful * axis.count
-        if wider * itemsize > max(_SMALL_READ, _WASTE * more * itemsize):
+        apart = min(axis.count * (_READ_COST + span * itemsize), _LONGEST_RUN)
+        if wider * itemsize > max(_SMALL_READ, _WASTE * more * itemsize, apart):
             break
         span, useful, cut = wider, more, cut - 1
     return _Plan(start, tuple(axes[:cut]), tuple(axes[cut:]), span)

@@ -29,8 +29,10 @@ from inspector.analysis.tiles import (
     render_tile,
 )
 from inspector.checkpoints.errors import Cancelled
+from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.values.arrays import Array, InMemoryArray
 from inspector.values.dtypes import DTYPES
+from inspector.values.reading import StoredTensor
 from inspector.values.regions import Plane, Region
 
 REDUCTIONS: list[Reduction] = ["largest magnitude", "mean", "minimum", "maximum"]
@@ -453,6 +455,52 @@ def test_a_preview_reads_no_more_of_a_larger_tensor(shape: tuple[int, ...]) -> N
     tile = preview_tile(source, plane, plan, check=int)
     assert [region.numel <= 128 * 512 for region in source.reads] == [True]
     assert (tile.values == 2).all()
+
+
+class Holes:
+    """A file of 2^42 zeros, of which nobody keeps more than how often it was read."""
+
+    size = 2**42
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def read_into(self, _: int, buffer: memoryview) -> None:
+        self.lengths.append(len(buffer))
+        buffer[:] = bytes(len(buffer))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (2**40,),
+        (2**20, 2**20),
+        (2, 2**39),
+        (2**39, 2),
+        (2**15, 2**15),
+        (2**10, 2**21),
+        (2**10,) * 4,
+    ],
+)
+def test_a_preview_of_a_file_takes_few_reads(shape: tuple[int, ...]) -> None:
+    # On a disk, each of them may wait for it.
+    for axes in ((-2, -1), (-1, -2), (0, 1), (1, 0), (0, 0)):
+        if (len(shape) == 1) != (axes == (0, 0)):
+            continue
+        file = Holes()
+        stride = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        storage = Storage(file, 0, file.size, "0")  # type: ignore[arg-type]
+        entry = TensorEntry("t", ("t",), "float32", shape, stride, storage)
+        plane = Plane.first(shape)
+        if len(shape) > 1:
+            row, column = (axis % len(shape) for axis in axes)
+            plane = plane.with_row_axis(row).with_column_axis(column)
+        plan = plan_tile(
+            plane.rows, plane.columns, (0, plane.rows), (0, plane.columns), (1200, 800)
+        )
+        assert (preview_tile(StoredTensor(entry), plane, plan, check=int).values == 0).all()
+        assert len(file.lengths) <= 128 * 64
+        assert sum(file.lengths) <= 2**28
 
 
 def test_it_can_be_cancelled_between_pieces() -> None:

@@ -113,6 +113,35 @@ def test_a_column_of_a_wide_matrix_reads_little() -> None:
     assert sum(length for _, length in source.reads) == 8 * 8
 
 
+def test_places_that_are_near_are_read_together() -> None:
+    # A read that is longer by some kilobytes costs less than one for each place.
+    array = np.arange(2 * 2**18, dtype=np.float32).reshape(2, 2**18)
+    source = Bytes(array.tobytes())
+    region = parse_region("[:, 5:60000:1000]", array.shape)
+    found = StoredTensor(entry_of(array, source, "float32")).read(region)
+    np.testing.assert_array_equal(found, array[:, 5:60000:1000])
+    assert source.reads == [(20, 236_004), (2**20 + 20, 236_004)]
+
+
+class Huge(Bytes):
+    """More bytes than there is memory, all alike."""
+
+    @property
+    def size(self) -> int:
+        return 2**40
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        self.reads.append((offset, len(buffer)))
+
+
+@pytest.mark.parametrize("step", [2**power for power in range(1, 22)])
+def test_what_is_read_besides_takes_little_memory(step: int) -> None:
+    source = Huge(b"")
+    entry = TensorEntry("t", ("t",), "float32", (2**38,), (1,), Storage(source, 0, 2**40, "0"))
+    StoredTensor(entry).read(Region((range(0, 2**14 * step, step),)))
+    assert max(length for _, length in source.reads) <= 2**23
+
+
 def test_a_broadcast_axis_takes_no_memory() -> None:
     source = Bytes(np.float32(1.5).tobytes())
     entry = TensorEntry("t", ("t",), "float32", (2**30, 2**30), (0, 0), Storage(source, 0, 4, "0"))
