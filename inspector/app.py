@@ -29,6 +29,7 @@ from inspector.desktop.windows import set_app_id
 from inspector.gui.application import Application
 from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
+from inspector.gui.memory import MemoryBudget
 from inspector.gui.theme import Appearance, Theme
 from inspector.resources import resource_path
 
@@ -61,8 +62,18 @@ def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
     return application, theme
 
 
-def run_window(paths: Sequence[Path], tensor: str | None, appearance: Appearance) -> int:
+def run_window(
+    paths: Sequence[Path],
+    tensor: str | None,
+    appearance: Appearance,
+    memory: MemoryBudget | None = None,
+) -> int:
     """Open the window and stay until it is closed.
+
+    Parameters
+    ----------
+    memory
+        What the window may take this time; None for what its settings say.
 
     Returns
     -------
@@ -73,7 +84,7 @@ def run_window(paths: Sequence[Path], tensor: str | None, appearance: Appearance
     application, theme = build_application(appearance)
     # Without this, Ctrl+C in the terminal waits for the next event that Python handles.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    window = MainWindow(theme, _settings())
+    window = MainWindow(theme, _settings(), memory)
     if isinstance(application, Application):
         application.file_requested.connect(lambda path: window.open_paths([path]))
     window.open_paths(paths, tensor)

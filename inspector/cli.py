@@ -115,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the window's colours",
     )
     parser.add_argument(
+        "--memory",
+        metavar="MB",
+        type=_megabytes,
+        help="what the window may take for tensors (400); with more, it keeps more pictures",
+    )
+    parser.add_argument(
         "--size",
         metavar="WIDTHxHEIGHT",
         type=_size,
@@ -131,6 +137,12 @@ def _size(text: str) -> tuple[int, int]:
     if not all(100 <= side <= 10_000 for side in size):
         raise argparse.ArgumentTypeError("each side has 100 to 10,000 pixels")
     return size
+
+
+def _megabytes(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 10**6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of megabytes")
+    return int(text)
 
 
 def _wrong_usage(options: argparse.Namespace) -> str:
@@ -151,6 +163,10 @@ def _wrong_usage(options: argparse.Namespace) -> str:
             for value in (getattr(options, name),)
         ),
         (options.size is not None and options.screenshot is None, "--size goes with --screenshot"),
+        (
+            options.memory is not None and (alone or options.screenshot is not None),
+            "--memory goes with the window",
+        ),
         (
             options.tensor is not None and (alone or len(options.paths) != 1),
             "--tensor goes with one PATH and the window",
@@ -181,8 +197,10 @@ def _run(options: argparse.Namespace) -> int:
             "Use --list or --export, which need none, or set DISPLAY (over ssh: ssh -X)."
         )
     from inspector.app import run_window
+    from inspector.gui.memory import MemoryBudget
 
-    return run_window(options.paths, options.tensor, options.theme)
+    memory = None if options.memory is None else MemoryBudget(options.memory * 10**6)
+    return run_window(options.paths, options.tensor, options.theme, memory)
 
 
 def _register(wanted: bool) -> int:

@@ -10,10 +10,12 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from inspector.analysis.summary import Analysis
-from inspector.analysis.tiles import Reduction, TilePlan, preview_tile, render_tile
+from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, render_tile
 from inspector.gui.cell_numbers import MOST, read_texts
 from inspector.gui.colours import Colouring, Picture, caption, paint, picture
+from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.levels import Limits
+from inspector.gui.memory import MemoryBudget
 from inspector.gui.picture_controls import PictureControls
 from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
@@ -54,6 +56,8 @@ class Heatmap(QWidget):
         self._overview: Picture | None = None
         self._detail: Picture | None = None
         self._recolouring = False
+        #: What was drawn before, of this tensor and of others.
+        self.kept = KeptTiles(MemoryBudget().pictures)
         self.setAccessibleName("Heatmap")
         self.setWhatsThis(
             "The plane as a picture, in the order of the values. The wheel zooms, dragging moves, "
@@ -205,7 +209,9 @@ class Heatmap(QWidget):
             return
         self._drop_detail()
         plan, controls = self.plot.whole_plan(), self.controls
-        work = partial(_overview, source, plane, plan, controls.reduction, controls.colouring)
+        work = partial(
+            _overview, source, plane, plan, controls.reduction, controls.colouring, self.kept
+        )
         self._runner.submit(
             "overview",
             Request(
@@ -248,7 +254,7 @@ class Heatmap(QWidget):
             return
         if self._detail is not None and self._detail.tile.plan == plan:
             return
-        work = partial(_detail, source, plane, plan, self.reduction, overview)
+        work = partial(_detail, source, plane, plan, self.reduction, overview, self.kept)
         self._runner.submit(
             "detail",
             Request(work=work, done=self._take_detail, failed=self.failed.emit),
@@ -361,13 +367,14 @@ def _overview(
     plan: TilePlan,
     reduction: Reduction,
     colouring: Colouring,
+    kept: KeptTiles,
     task: Task,
 ) -> Picture:
     """The picture of a whole plane, with a sample of it handed over first. In a worker."""
-    if plan.block_rows * plan.block_columns > 1:
+    known = kept.find(source, plane, plan, reduction)
+    if known is None and plan.block_rows * plan.block_columns > 1:
         task.partial(picture(preview_tile(source, plane, plan, check=task.check), colouring))
-    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
-    return picture(tile, colouring)
+    return picture(known or _exact(source, plane, plan, reduction, kept, task), colouring)
 
 
 def _detail(
@@ -376,11 +383,27 @@ def _detail(
     plan: TilePlan,
     reduction: Reduction,
     overview: Picture,
+    kept: KeptTiles,
     task: Task,
 ) -> Picture:
     """A part of a plane, in the overview's colours. In a worker."""
-    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
+    known = kept.find(source, plane, plan, reduction)
+    tile = known or _exact(source, plane, plan, reduction, kept, task)
     return paint(tile, overview.levels, overview.colouring)
+
+
+def _exact(
+    source: ArraySource,
+    plane: Plane,
+    plan: TilePlan,
+    reduction: Reduction,
+    kept: KeptTiles,
+    task: Task,
+) -> Tile:
+    """Look at every element that a plan covers, and remember what came of it. In a worker."""
+    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
+    kept.keep(source, plane, reduction, tile)
+    return tile
 
 
 def _recoloured(

@@ -43,6 +43,7 @@ from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.help_boxes import TITLE, show_about, show_keys
+from inspector.gui.memory import MemoryBudget, keep_budget, kept_budget
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.opening import import_views, read
 from inspector.gui.status_line import SelectionLabel, StatusLine
@@ -68,15 +69,23 @@ class MainWindow(QMainWindow):
         Light or dark.
     settings
         Where the window's geometry is kept; None keeps nothing.
+    memory
+        What may be taken; None for what the settings say.
     """
 
     #: The window itself: it is closed, and holds nothing any more.
     closed = Signal(object)
 
-    def __init__(self, theme: Theme, settings: QSettings | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        settings: QSettings | None = None,
+        memory: MemoryBudget | None = None,
+    ) -> None:
         super().__init__()
         self._theme = theme
         self._settings = settings
+        self._memory = memory or kept_budget(settings)
         self.runner = TaskRunner(self)
         self._files: list[OpenFile] = []
         self._number = 0
@@ -490,6 +499,7 @@ class MainWindow(QMainWindow):
         from inspector.gui.outgoing import Outgoing
 
         self._page = page
+        page.heatmap.kept.set_limit(self._memory.pictures)
         self._outgoing = Outgoing(self.runner, self.tree, page, self)
         self.pages.addWidget(page)
         page.read_out.connect(self.status_line.show_element)
@@ -530,6 +540,21 @@ class MainWindow(QMainWindow):
 
     def _complain(self, error: InspectorError) -> None:
         QMessageBox.critical(self, TITLE, str(error))
+
+    # Memory ------------------------------------------------------------------------------------
+
+    @property
+    def memory(self) -> MemoryBudget:
+        """How much memory the window may take."""
+        return self._memory
+
+    def set_memory(self, memory: MemoryBudget) -> None:
+        """Allow more or less memory, now and in the windows to come."""
+        self._memory = memory
+        if self._settings is not None:
+            keep_budget(self._settings, memory)
+        if self._page is not None:
+            self._page.heatmap.kept.set_limit(memory.pictures)
 
     # Export and copy ----------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from inspector.analysis.histogram import Histogram
 from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
-from inspector.checkpoints.model import TensorEntry
+from inspector.gui.kept_tiles import identity_of
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
 from inspector.gui.position import Position
@@ -262,7 +262,8 @@ class StatisticsPanel(QWidget):
         if source is None:
             return
         region = self._region(source)
-        place = _key(source, region)
+        identity = identity_of(source)
+        place = None if identity is None else (identity, region)
         if place in self._kept:
             self._kept.move_to_end(place)
             self._take(None, self._kept[place])
@@ -445,19 +446,6 @@ def _figure_text(value: Number | complex) -> str:
         return text
     real = number_text(value.real)
     return f"{real}\n{text[len(real) :]}"
-
-
-def _key(source: ArraySource, region: Region) -> object:
-    """What a result is kept under; None for one that may be another the next time."""
-    entry = getattr(source, "entry", None)
-    if not isinstance(entry, TensorEntry) or _is_live(entry):
-        return None
-    return entry, source.dtype.name, source.dtype.note, source.shape, region
-
-
-def _is_live(entry: TensorEntry) -> bool:
-    parts = (entry, *entry.components)
-    return any(part.storage is not None and part.storage.origin for part in parts)
 
 
 def _analyse(source: ArraySource, region: Region, task: Task) -> Analysis:

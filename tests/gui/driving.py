@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -56,3 +58,18 @@ def turn_wheel(viewport: QWidget, place: QPointF) -> None:
         False,
     )
     QApplication.sendEvent(viewport, event)
+
+
+def sparse_file(
+    path: Path, dtype: str = "F32", itemsize: int = 4, **shapes: tuple[int, ...]
+) -> Path:
+    """A safetensors file of zeros, of any size. It takes no room on the disk."""
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + itemsize * math.prod(shape)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+    return path

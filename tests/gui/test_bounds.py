@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from driving import idle, show, shown_page
+from driving import idle, show, shown_page, sparse_file
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QDialogButtonBox
@@ -36,18 +36,6 @@ def many(tmp_path: Path) -> Path:
     """A file of sixty tensors, in each of which all numbers are its own."""
     path = tmp_path / "many.safetensors"
     save_file({name: torch.full((40, 30), float(n)) for n, name in enumerate(NAMES)}, path)
-    return path
-
-
-def sparse_file(path: Path, shape: list[int]) -> Path:
-    """A file of float32 zeros of any size, which takes no room on the disk."""
-    nbytes = 4
-    for length in shape:
-        nbytes *= length
-    header = f'{{"w":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{nbytes}]}}}}'.encode()
-    with path.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        file.truncate(8 + len(header) + nbytes)
     return path
 
 
@@ -187,7 +175,7 @@ def test_fifty_tensors_chosen_during_a_read_leave_nothing_behind(
 @pytest.fixture
 def endless(tmp_path: Path) -> Path:
     """A file of 2^40 numbers. To count them takes an hour."""
-    return sparse_file(tmp_path / "endless.safetensors", [2**20, 2**20])
+    return sparse_file(tmp_path / "endless.safetensors", w=(2**20, 2**20))
 
 
 def begin(qtbot: QtBot, window: MainWindow, path: Path) -> None:
@@ -233,7 +221,7 @@ def test_closing_the_window_ends_every_scan(
 def test_closing_the_window_ends_an_export_and_leaves_nothing(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = sparse_file(tmp_path / "large.safetensors", [2**15, 2**14])
+    path = sparse_file(tmp_path / "large.safetensors", w=(2**15, 2**14))
     reads = Reads(monkeypatch)
     begin(qtbot, window, path)
     press(qtbot, window, "Ctrl+E")
