@@ -20,20 +20,23 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from inspector.analysis.profiles import PlaneLine, plan_line, render_curve
+from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import summarise
 from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
-from inspector.checkpoints.model import TensorEntry
 from inspector.export.formats import format_named
 from inspector.export.parts import part_of
 from inspector.export.run import export_plan, plan_export
 from inspector.values.live import live_checkpoint
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
+from tests.benchmarks.bounds import measure_choosing, measure_frames
+from tests.benchmarks.measuring import best, ignore, never, process, row, stored
 
 START = Path(__file__).parent / "start.py"
 HEARTBEAT = Path(__file__).parent / "heartbeat.py"
@@ -49,33 +52,6 @@ EXPORT = (
 )
 #: What the references of exports are made with.
 LIBRARIES = "import sys, torch, numpy as np; from safetensors.torch import save_file;"
-
-
-def never() -> None:
-    """A check that never cancels."""
-
-
-def ignore(_: object) -> None:
-    """Progress and partial results that nobody looks at."""
-
-
-def best(work: Callable[[], object], times: int = 5) -> float:
-    """Seconds of the fastest of several runs."""
-    taken = []
-    for _ in range(times):
-        since = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - since)
-    return min(taken)
-
-
-def process(*command: str) -> str:
-    """Run Python to its end; what it printed."""
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    found = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, check=True, text=True
-    )
-    return found.stdout
 
 
 def until_printed(*command: str) -> float:
@@ -96,20 +72,6 @@ def until_printed(*command: str) -> float:
     if '"tensors": 1000' not in line:
         raise RuntimeError(f"the window did not list its tensors: {line!r}")
     return taken
-
-
-def row(what: str, ours: float, reference: float, aim: str, unit: str = "ms") -> None:
-    """Print one line of the table; seconds are shown in milliseconds."""
-    scale = 1e3 if unit == "ms" else 1
-    values = f"{ours * scale:,.1f} {unit} | {reference * scale:,.1f} {unit}"
-    print(f"| {what} | {values} | {ours / reference:.2f} | {aim} |", flush=True)
-
-
-def stored(path: Path, name: str) -> TensorSource:
-    """A tensor of a file behind the door."""
-    entry = open_checkpoint(path).find(name)
-    assert isinstance(entry, TensorEntry)
-    return tensor_source(entry)
 
 
 def measure_start(folder: Path, times: int) -> None:
@@ -306,6 +268,8 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
             reference,
             "",
         )
+        if name == "float32":
+            measure_beside_numpy(folder, source, passes, times)
         plane = Plane.first(source.shape)
         rows, columns = source.shape
         plan = plan_tile(rows, columns, (0, rows), (0, columns), (600, 400))
@@ -325,6 +289,46 @@ def measure_analysis(folder: Path, times: int, side: int) -> None:
             times,
         )
         row(f"profile of a column of {rows:,} / plain read", column, reference, "")
+
+
+def measure_beside_numpy(
+    folder: Path, source: TensorSource, passes: Callable[[], object], times: int
+) -> None:
+    """The same figures by NumPy's own functions, of an array in memory and of a mapped file."""
+    region = Region.whole(source.shape)
+    array = source.read(region)
+    path = folder / "mapped.npy"
+    np.save(path, array)
+    size = f"{array.nbytes >> 20} MiB float32"
+
+    def ours() -> None:
+        summarise(source, region, check=never, progress=ignore)
+
+    for what, other in (
+        ("in memory", lambda: figures(array)),
+        ("of np.load(mmap)", lambda: figures(np.load(path, mmap_mode="r"))),
+    ):
+        reference = best(other, min(times, 3))
+        row(f"statistics of {size} / NumPy's own, {what}", best(ours, times), reference, "")
+
+    def more() -> None:
+        figures(array)
+        np.histogram(array, 256)
+        np.quantile(array, SHARES)
+
+    what = f"statistics, histogram and quantiles of {size} / NumPy's own, in memory"
+    row(what, best(passes, 2), best(more, 1), "")
+    path.unlink()
+
+
+def figures(array: NDArray[np.float32]) -> tuple[object, ...]:
+    """What the window says of a tensor, as one asks NumPy for it."""
+    return (
+        *(array.min(), array.argmin(), array.max(), array.argmax()),
+        *(array.mean(dtype=np.float64), array.std(dtype=np.float64)),
+        *(array.size - np.count_nonzero(array), np.isnan(array).sum()),
+        *(np.isposinf(array).sum(), np.isneginf(array).sum()),
+    )
 
 
 def measure_live(times: int, side: int) -> None:
@@ -400,6 +404,8 @@ def measure(folder: Path, *, quick: bool) -> None:
     measure_start(folder, times)
     measure_heartbeat(folder, times, quick=quick)
     measure_scrolling(times)
+    measure_choosing(folder, times, quick=quick)
+    measure_frames(folder, times, quick=quick)
     measure_listing(folder, times, quick=quick)
     measure_huge(folder, times)
     measure_values(folder, times, side)
