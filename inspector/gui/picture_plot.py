@@ -121,8 +121,10 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
             # Each tick is several calls from Python: most of what a repaint costs.
             axis.setStyle(maxTickLevel=0)
             axis.enableAutoSIPrefix(False)
-        self._box.sigRangeChanged.connect(lambda: self.moved.emit())
         scene = self.scene()
+        # Else the items are moved while they are painted, and all of it is painted once more.
+        self._box.sigRangeChanged.connect(lambda: scene.prepareForPaint())
+        self._box.sigRangeChanged.connect(lambda: self.moved.emit())
         scene.sigMouseMoved.connect(lambda point: self.hovered.emit(self._cell_under(point)))
         scene.sigMouseClicked.connect(self._mouse_clicked)
         self.setToolTip("")

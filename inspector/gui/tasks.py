@@ -24,8 +24,10 @@ T = TypeVar("T")
 #: 5 ms, a paint that crosses into Qt twenty times waits a tenth of a second beside a scan.
 _SWITCH_INTERVAL: Final = 0.0005
 
-#: By how much bulk work stands back behind the window on a busy machine (Unix niceness).
-_NICENESS: Final = 10
+#: By how much work stands back behind the window on a busy machine, and long work behind short
+#: (Unix niceness). A picture is among the quick work too.
+_QUICK_NICENESS: Final = 5
+_BULK_NICENESS: Final = 10
 
 #: Seconds between two reports of progress.
 _REPORT_EVERY: Final = 0.1
@@ -163,9 +165,16 @@ class TaskRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         _switch_often.begin()
-        self._quick = ThreadPoolExecutor(2, thread_name_prefix="quick")
         # Figures and two profiles of a tensor of any size may take for ever; an export still runs.
-        self._bulk = ThreadPoolExecutor(4, thread_name_prefix="bulk", initializer=_stand_back)
+        self._quick, self._bulk = (
+            ThreadPoolExecutor(
+                count, thread_name_prefix=name, initializer=_stand_back, initargs=(niceness,)
+            )
+            for count, name, niceness in (
+                (2, "quick", _QUICK_NICENESS),
+                (4, "bulk", _BULK_NICENESS),
+            )
+        )
         self._lanes: dict[Hashable, _Lane] = {}
         self._generations: dict[Hashable, int] = {}
         self._closed = False
@@ -298,10 +307,10 @@ class _SwitchOften:
 _switch_often: Final = _SwitchOften()
 
 
-def _stand_back() -> None:
+def _stand_back(niceness: int) -> None:
     """Lower this thread's priority where threads have their own (Linux)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def _deliver_value(lane: _Lane, value: object) -> None:

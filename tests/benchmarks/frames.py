@@ -1,10 +1,11 @@
 """A script: how long frames take while a tensor is scanned and both views are scrolled.
 
-``python frames.py FILE`` opens the window on a file's ``w``, and while its statistics are counted,
-a page is turned in the values and the picture is dragged on, sixty times a second, by keys and by
-the mouse. A frame's time is that from the moment in which a screen would ask for it until all of
-the window is painted; where the window was held for longer, each frame that a screen would have
-asked for meanwhile counts. It prints one line of JSON: of each frame the milliseconds.
+``python frames.py FILE`` opens the window on a file's ``w``, and while its picture is made and its
+statistics are counted, a page is turned in the values and the picture is dragged on, sixty times a
+second, by keys and by the mouse. A frame's time is that from the moment in which a screen would ask
+for it until all of the window is painted; where the window was held for longer, each frame that a
+screen would have asked for meanwhile counts. It prints one line of JSON: of each frame the
+milliseconds.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Screen(QObject):
         window.installEventFilter(self)
 
     def run(self) -> None:
-        """Scroll for as long as the statistics are counted."""
+        """Scroll for as long as the exact picture is made or the statistics are counted."""
         zoom = QWheelEvent(
             self._at,
             QPointF(self._plot.mapToGlobal(self._at.toPoint())),
@@ -71,7 +72,8 @@ class Screen(QObject):
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        if now - self._started > LONGEST or not self._window.runner.is_running("statistics"):
+        running = map(self._window.runner.is_running, ("overview", "statistics"))
+        if now - self._started > LONGEST or not any(running):
             self._loop.quit()
             return
         self._due = self._started + self._next * PERIOD
@@ -117,13 +119,13 @@ class Screen(QObject):
 
 
 def wait_until_counting(window: MainWindow) -> None:
-    """Run the event loop until the picture is there and the statistics are being counted."""
+    """Run the event loop until there is a picture and the statistics are being counted."""
     loop = QEventLoop()
 
     def look() -> None:
         page = window.page
         overview = page.heatmap.overview if page is not None else None
-        if overview is not None and overview.tile.exact:
+        if overview is not None and window.runner.is_running("statistics"):
             loop.quit()
 
     timer = QTimer(interval=5)
