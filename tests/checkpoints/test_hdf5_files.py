@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from hdf5_files import compare, messages, values, written
 
 from inspector.checkpoints import open_checkpoint
+from inspector.checkpoints.hdf5.assembly import AssembledChunks
+from inspector.checkpoints.model import TensorEntry
 
 LIBVERS: tuple[Any, ...] = ("earliest", ("earliest", "v110"), ("v110", "v110"), "latest")
 
@@ -279,3 +282,33 @@ def test_what_is_no_number_and_what_lies_elsewhere(tmp_path: Path) -> None:
     assert values(entries["enum"]).tolist() == [1, 0]
     assert "RED = 0" in entries["enum"].details["values"]
     assert values(entries["good"]).tobytes() == random((4,)).tobytes()
+
+
+def test_a_large_chunk_is_unpacked_once_for_all_who_wait_for_it() -> None:
+    size = 20_000_000
+    calls: list[tuple[int, ...]] = []
+    others: list[threading.Thread] = []
+
+    def decoded(place: tuple[int, ...]) -> bytes:
+        calls.append(place)
+        if not others:
+            other = threading.Thread(target=lambda: source.read(5, 10))
+            others.append(other)
+            other.start()
+            other.join(0.1)  # it has the time to do what it should not
+        return bytes(size)
+
+    source = AssembledChunks((size,), (size,), 1, decoded, b"\0")
+    assert source.read(0, 10) == bytes(10)
+    others[0].join(10)
+    assert not others[0].is_alive()
+    assert calls == [(0,)]
+
+
+def test_chunks_that_take_too_much_memory_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "large.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("w", (2**25,), "f4", chunks=(2**25,), compression="gzip")
+    entry = open_checkpoint(path).find("w")
+    assert isinstance(entry, TensorEntry)
+    assert "chunks have 134,217,728 bytes" in entry.problem

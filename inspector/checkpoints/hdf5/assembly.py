@@ -11,6 +11,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Final
 
 from inspector.checkpoints.sources import check_range
@@ -54,6 +55,9 @@ class AssembledChunks:
         self._kept: Final[OrderedDict[tuple[int, ...], bytes]] = OrderedDict()
         self._most: Final = max(1, _CACHE // (math.prod(chunk) * itemsize))
         self._lock: Final = threading.Lock()
+        # A page, a picture and a count that begin together need the same chunk, and to unpack it
+        # takes several times its memory: large ones are unpacked by one of them for all.
+        self._decoding: Final = threading.Lock() if self._most == 1 else nullcontext()
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes; see `ByteSource`."""
@@ -131,11 +135,23 @@ class AssembledChunks:
         return tuple(reversed(place)), within
 
     def _get(self, place: tuple[int, ...]) -> bytes | None:
+        found = self._known(place)
+        if found is not None:
+            return found
+        with self._decoding:
+            return self._known(place) or self._decode(place)
+
+    def _known(self, place: tuple[int, ...]) -> bytes | None:
         with self._lock:
             found = self._kept.get(place)
             if found is not None:
                 self._kept.move_to_end(place)
-                return found
+            return found
+
+    def _decode(self, place: tuple[int, ...]) -> bytes | None:
+        with self._lock:
+            while len(self._kept) >= self._most:
+                self._kept.popitem(last=False)
         # Axes that were merged have one chunk.
         data = self._decoded((*place, *(0,) * (self._rank - len(place))))
         if data is None:

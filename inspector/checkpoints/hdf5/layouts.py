@@ -21,8 +21,8 @@ from inspector.checkpoints.hdf5.chunks import (
 )
 from inspector.checkpoints.hdf5.space import Cursor, Space
 
-#: Bytes of a chunk, at most: one is unpacked at a time.
-MAX_CHUNK: Final = 512 << 20
+#: Bytes of a chunk, at most. To unpack one takes up to four times as much memory.
+MAX_CHUNK: Final = 96 << 20
 
 _COMPACT: Final = 0
 _CONTIGUOUS: Final = 1
@@ -176,6 +176,7 @@ def _chunked(
     nbytes = math.prod(dims)
     if nbytes > MAX_CHUNK:
         raise CheckpointError(
-            f"Its chunks have {nbytes:,} bytes each; more than {MAX_CHUNK:,} are not read."
+            f"Its chunks have {nbytes:,} bytes each; more than {MAX_CHUNK:,} are not read.",
+            advice="Store it in smaller ones (h5repack -l CHUNK=...).",
         )
     return Chunked(tuple(dims[:-1]), dims[-1], index, address, whole_edges, single)
