@@ -46,6 +46,7 @@ from inspector.gui.help_boxes import TITLE, show_about, show_keys
 from inspector.gui.memory import MemoryBudget, keep_budget, kept_budget
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.opening import import_views, read
+from inspector.gui.qt_types import QtTypes
 from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import Request, TaskRunner
 from inspector.gui.tensor_tree import TensorTree
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         self._outgoing: Outgoing | None = None
         self._page: TensorPage | None = None
         self._steps: Iterator[TensorPage | None] | None = None
+        self._types = QtTypes(self)
         # Not `singleShot(0, ...)`, whose call would come in the same turn.
         self._turn = QTimer(self, singleShot=True, interval=1)
         self._turn.timeout.connect(self._next_step)
@@ -472,9 +474,11 @@ class MainWindow(QMainWindow):
         self._load_views()
 
     def _load_views(self) -> None:
+        self._types.begin()
+        work = partial(import_views, self._types)
         self.runner.submit(
             "views",
-            Request(work=import_views, done=lambda _: self._build_page(), failed=self._complain),
+            Request(work=work, done=lambda _: self._build_page(), failed=self._complain),
         )
 
     def _build_page(self) -> None:

@@ -13,6 +13,7 @@ from inspector.checkpoints import Checkpoint, TensorEntry, open_checkpoint
 from inspector.checkpoints.changes import FileMark, mark_file
 from inspector.checkpoints.errors import InspectorError
 from inspector.gui.opened import OpenFile
+from inspector.gui.qt_types import QtTypes
 from inspector.gui.tasks import Task
 
 #: A file with more entries is kept out of garbage collection.
@@ -41,8 +42,9 @@ def read(file: OpenFile, task: Task) -> OpenFile:
     )
 
 
-def import_views(_: Task) -> None:
-    """Import what the pages of tensors need, half a second's worth."""
+def import_views(types: QtTypes, task: Task) -> None:
+    """Import what the pages of tensors need, half a second's worth, once Qt's types are made."""
+    types.wait(task.check)
     for module in ("tensor_page", "outgoing"):
         import_module(f"inspector.gui.{module}")
 
