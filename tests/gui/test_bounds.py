@@ -190,8 +190,11 @@ def begin(qtbot: QtBot, window: MainWindow, path: Path) -> None:
 
 
 def assert_little(reads: list[tuple[Path, int, int]]) -> None:
-    """No more than what was under way when it was stopped, and one read that followed it."""
-    assert len(reads) <= 2 * _WORKERS
+    """No more than what was under way when it was stopped: a block each, or a piece of a column.
+
+    All of it would be millions of reads, and terabytes.
+    """
+    assert len(reads) <= _WORKERS * 2**14
     assert sum(length for *_, length in reads) <= 2 * _WORKERS * 2**23
 
 
@@ -211,7 +214,7 @@ def test_closing_the_window_ends_every_scan(
     assert window.page.grid.text_at(0, 0) == "0"
     press(qtbot, window, "Alt+N")
     titles = {each.title for each in window.runner.activities}
-    assert titles == {"Picture", "Statistics", "Looking for NaN"}
+    assert titles >= {"Picture", "Statistics", "Looking for NaN"}
     before = len(reads.begun)
     window.close()
     assert_little(reads.begun[before:])
