@@ -20,23 +20,18 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from inspector.analysis.profiles import PlaneLine, plan_line, render_curve
-from inspector.analysis.quantiles import SHARES
-from inspector.analysis.statistics import summarise
-from inspector.analysis.summary import analyse
-from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
 from inspector.export.formats import format_named
 from inspector.export.parts import part_of
 from inspector.export.run import export_plan, plan_export
 from inspector.values.live import live_checkpoint
-from inspector.values.regions import Plane, Region
-from inspector.values.tensors import TensorSource, tensor_source
+from inspector.values.regions import Region
+from inspector.values.tensors import tensor_source
 from tests.benchmarks.bounds import measure_choosing, measure_frames
 from tests.benchmarks.measuring import best, ignore, never, process, row, stored
+from tests.benchmarks.passes import measure_passes
 
 START = Path(__file__).parent / "start.py"
 HEARTBEAT = Path(__file__).parent / "heartbeat.py"
@@ -243,94 +238,6 @@ def measure_formats(folder: Path, times: int, side: int) -> None:
         target.unlink()
 
 
-def measure_analysis(folder: Path, times: int, side: int) -> None:
-    """The passes behind statistics and picture."""
-    for name, file in (("float32", "values.pt"), ("bfloat16", "half.pt")):
-        source = stored(folder / file, "w")
-        region = Region.whole(source.shape)
-
-        def plain(source: TensorSource = source, region: Region = region) -> None:
-            for block in region.blocks(2**18):
-                source.read_raw(block)
-
-        reference = best(plain, times)
-
-        def passes(source: TensorSource = source, region: Region = region) -> None:
-            analyse(source, region, check=never, progress=ignore, partial=ignore)
-
-        size = f"{side * side >> 18} MiB {name}"
-        if name == "float32":
-            ours = best(lambda s=source, r=region: summarise(s, r, check=never, progress=ignore), 2)
-            row(f"statistics of {size} / plain read in blocks", ours, reference, "")
-        row(
-            f"statistics, histogram and quantiles of {size} / plain read",
-            best(passes, 2),
-            reference,
-            "",
-        )
-        if name == "float32":
-            measure_beside_numpy(folder, source, passes, times)
-        plane = Plane.first(source.shape)
-        rows, columns = source.shape
-        plan = plan_tile(rows, columns, (0, rows), (0, columns), (600, 400))
-
-        def exact(source: TensorSource = source, plane: Plane = plane, plan: object = plan) -> None:
-            render_tile(source, plane, plan, "largest magnitude", check=never, progress=ignore)  # type: ignore[arg-type]
-
-        row(f"picture of {size} / plain read", best(exact, times), reference, "")
-        sample = best(lambda s=source, q=plane, n=plan: preview_tile(s, q, n, check=never), times)
-        row("its preview / plain read", sample, reference, "150 ms")
-        line = PlaneLine(plane, False, columns // 2)
-        down = plan_line(rows, (0, rows), 400)
-        column = best(
-            lambda s=source, one=line, n=down: render_curve(
-                s, one, n, check=never, progress=ignore
-            ),
-            times,
-        )
-        row(f"profile of a column of {rows:,} / plain read", column, reference, "")
-
-
-def measure_beside_numpy(
-    folder: Path, source: TensorSource, passes: Callable[[], object], times: int
-) -> None:
-    """The same figures by NumPy's own functions, of an array in memory and of a mapped file."""
-    region = Region.whole(source.shape)
-    array = source.read(region)
-    path = folder / "mapped.npy"
-    np.save(path, array)
-    size = f"{array.nbytes >> 20} MiB float32"
-
-    def ours() -> None:
-        summarise(source, region, check=never, progress=ignore)
-
-    for what, other in (
-        ("in memory", lambda: figures(array)),
-        ("of np.load(mmap)", lambda: figures(np.load(path, mmap_mode="r"))),
-    ):
-        reference = best(other, min(times, 3))
-        row(f"statistics of {size} / NumPy's own, {what}", best(ours, times), reference, "")
-
-    def more() -> None:
-        figures(array)
-        np.histogram(array, 256)
-        np.quantile(array, SHARES)
-
-    what = f"statistics, histogram and quantiles of {size} / NumPy's own, in memory"
-    row(what, best(passes, 2), best(more, 1), "")
-    path.unlink()
-
-
-def figures(array: NDArray[np.float32]) -> tuple[object, ...]:
-    """What the window says of a tensor, as one asks NumPy for it."""
-    return (
-        *(array.min(), array.argmin(), array.max(), array.argmax()),
-        *(array.mean(dtype=np.float64), array.std(dtype=np.float64)),
-        *(array.size - np.count_nonzero(array), np.isnan(array).sum()),
-        *(np.isposinf(array).sum(), np.isneginf(array).sum()),
-    )
-
-
 def measure_live(times: int, side: int) -> None:
     """Tensors of the running program, on the processor and on a GPU if there is one."""
     tensor = torch.randn(side, side)
@@ -410,7 +317,7 @@ def measure(folder: Path, *, quick: bool) -> None:
     measure_huge(folder, times)
     measure_values(folder, times, side)
     measure_export(folder, times, side)
-    measure_analysis(folder, times, side)
+    measure_passes(folder, times, quick=quick)
     measure_live(times, side)
 
 
