@@ -21,10 +21,13 @@ from PySide6.QtCore import (
     qInstallMessageHandler,
 )
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
+from inspector.desktop.front import bring_to_front
+from inspector.desktop.messages import Message
+from inspector.desktop.single_instance import Arrival, Meeting
 from inspector.desktop.windows import set_app_id
 from inspector.gui.application import Application
 from inspector.gui.help_boxes import TITLE
@@ -42,6 +45,9 @@ _NAME = "tensor-inspector"
 
 #: Milliseconds between two turns of Python while a window is waited for, in which Ctrl+C is heard.
 _TURN = 200
+
+#: Milliseconds for which a window says why it is a second one.
+_NOTICE = 30_000
 
 #: The windows that `show_object` opened, until they are closed: Qt does not keep them.
 _shown: set[MainWindow] = set()
@@ -63,7 +69,7 @@ def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
 
 
 def run_window(
-    paths: Sequence[Path],
+    arrival: Arrival,
     tensor: str | None,
     appearance: Appearance,
     memory: MemoryBudget | None = None,
@@ -72,6 +78,12 @@ def run_window(
 
     Parameters
     ----------
+    arrival
+        What to open, and whether this is the window that later launches hand their files to.
+    tensor
+        The name of the tensor to choose in the last file.
+    appearance
+        The window's colours.
     memory
         What the window may take this time; None for what its settings say.
 
@@ -87,10 +99,33 @@ def run_window(
     window = MainWindow(theme, _settings(), memory)
     if isinstance(application, Application):
         application.file_requested.connect(lambda path: window.open_paths([path]))
-    window.open_paths(paths, tensor)
+    window.open_paths(arrival.paths, tensor)
     window.show()
+    if arrival.is_frozen:
+        _say_why_there_are_two(window)
+    if arrival.meeting is not None:
+        listen(arrival.meeting, window)
     window.offer_double_click()
     return application.exec()
+
+
+def listen(meeting: Meeting, window: MainWindow) -> None:
+    """Open what later launches ask for, until the window is closed."""
+    # Not needed before a window is there, by a launch that may not need one at all.
+    from inspector.desktop.listener import Listener
+
+    def follow(message: Message) -> None:
+        window.open_paths(message.paths, message.tensor)
+        bring_to_front(window, message.token)
+
+    listener = Listener(meeting, follow, window)
+    window.closed.connect(listener.close)
+
+
+def _say_why_there_are_two(window: MainWindow) -> None:
+    label = QLabel("The other window does not answer: this is a new one")
+    window.statusBar().addPermanentWidget(label)
+    QTimer.singleShot(_NOTICE, label, label.deleteLater)
 
 
 def _settings() -> QSettings:

@@ -112,13 +112,18 @@ def _parser() -> argparse.ArgumentParser:
         "--theme",
         choices=("system", "light", "dark"),
         default="system",
-        help="the window's colours",
+        help="a new window's colours",
+    )
+    parser.add_argument(
+        "--new-window",
+        action="store_true",
+        help="open a window in any case, instead of having PATH opened in the one that is there",
     )
     parser.add_argument(
         "--memory",
         metavar="MB",
         type=_megabytes,
-        help="what the window may take for tensors (400); with more, it keeps more pictures",
+        help="what a new window may take for tensors (400); with more, it keeps more pictures",
     )
     parser.add_argument(
         "--size",
@@ -171,6 +176,10 @@ def _wrong_usage(options: argparse.Namespace) -> str:
             options.tensor is not None and (alone or len(options.paths) != 1),
             "--tensor goes with one PATH and the window",
         ),
+        (
+            options.new_window and (alone or registers or options.screenshot is not None),
+            "--new-window goes with the window",
+        ),
     )
     return next((text for broken, text in rules if broken), "")
 
@@ -196,11 +205,25 @@ def _run(options: argparse.Namespace) -> int:
             "There is no display to show a window on. "
             "Use --list or --export, which need none, or set DISPLAY (over ssh: ssh -X)."
         )
+    return _open_window(options)
+
+
+def _open_window(options: argparse.Namespace) -> int:
+    """Open the files in the window that is there, or else a window, which takes much longer."""
+    from inspector.desktop.single_instance import arrive
+
+    arrival = arrive(options.paths, options.tensor, __version__, new_window=options.new_window)
+    if arrival.handed_over:
+        if sys.stderr.isatty():
+            _tell("Opened in the window that is there; --new-window opens another.")
+        return 0
+    if arrival.is_frozen:
+        _tell("The window that is there does not answer, so this is a new one.")
     from inspector.app import run_window
     from inspector.gui.memory import MemoryBudget
 
     memory = None if options.memory is None else MemoryBudget(options.memory * 10**6)
-    return run_window(options.paths, options.tensor, options.theme, memory)
+    return run_window(arrival, options.tensor, options.theme, memory)
 
 
 def _register(wanted: bool) -> int:
@@ -254,6 +277,9 @@ def _fail(text: str, code: int = FAILED) -> int:
     from inspector.checkpoints.naming import display_text
 
     # Names in the text are the file's, and may hold anything; the message stays whole.
-    line = display_text(" ".join(text.split()), 10_000)
-    print(f"tensor-inspector: {line}", file=sys.stderr)
+    _tell(display_text(" ".join(text.split()), 10_000))
     return code
+
+
+def _tell(line: str) -> None:
+    print(f"tensor-inspector: {line}", file=sys.stderr)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,16 @@ from installed import Installation, build_wheel, install
 
 # Before any Qt import: tests need no screen, unless a real one is asked for.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_window_of_the_user() -> Iterator[None]:
+    """No test meets a window that is open on this machine, nor leaves anything for it."""
+    folder = tempfile.mkdtemp(prefix="ti-")  # short, as the paths of sockets have to be
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

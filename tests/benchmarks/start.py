@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from inspector.app import build_application
+from inspector import __version__
+from inspector.app import build_application, listen
+from inspector.desktop.single_instance import arrive
 from inspector.gui.main_window import MainWindow
 
 #: Milliseconds after which the window counts as never painted.
@@ -49,13 +51,16 @@ class _Painted(QObject):
 
 
 def main(path: Path) -> int:
-    """Open the window as `inspector.app.run_window` does."""
+    """Open the window as the command line does, whatever other windows there are."""
+    arrival = arrive([path], None, __version__, new_window=True)
     application, theme = build_application("system")
     window = MainWindow(theme)
     painted = _Painted(window)
     window.tree.view.viewport().installEventFilter(painted)
-    window.open_paths([path])
+    window.open_paths(arrival.paths)
     window.show()
+    if arrival.meeting is not None:
+        listen(arrival.meeting, window)
     QTimer.singleShot(_PATIENCE, window, application.quit)
     application.exec()
     return 0 if painted.tensors else 1

@@ -287,7 +287,9 @@ def test_a_launch_that_meets_a_closing_window_opens_its_own(qtbot: QtBot, heard:
     def close_once_it_is_there() -> None:
         server = heard.listener.findChild(QLocalServer)
         assert isinstance(server, QLocalServer)
-        assert select.select([int(server.socketDescriptor())], [], [], 30)[0]
+        caller = select.poll()
+        caller.register(int(server.socketDescriptor()), select.POLLIN)
+        assert caller.poll(30_000)
         heard.listener.close()
 
     assert launched(qtbot, "/a.pt", meanwhile=close_once_it_is_there) == "the window"
@@ -299,6 +301,7 @@ def test_closing_hangs_up_on_whoever_was_not_answered(qtbot: QtBot, heard: Heard
     qtbot.waitUntil(lambda: heard.listener.clients == 1)
     heard.listener.close()
     assert not heard.listener.is_listening
+    assert heard.listener.clients == 0
     assert answer(qtbot, caller) == HUNG_UP
 
 

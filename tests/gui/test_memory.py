@@ -23,6 +23,7 @@ from inspector.analysis.tiles import Tile, TilePlan
 from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.checkpoints.sources import MemoryBytes
 from inspector.cli import main
+from inspector.desktop import single_instance
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
@@ -169,6 +170,7 @@ def test_the_option_is_for_this_time(
     monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: MemoryBudget | None
 ) -> None:
     taken: list[object] = []
+    monkeypatch.setattr(single_instance, "arrive", lambda *_, **__: single_instance.Arrival())
     monkeypatch.setattr("inspector.app.run_window", lambda *given: taken.append(given[3]) or 0)
     assert main(arguments) == 0
     assert taken == [expected]

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector import app
 from inspector.desktop import association
+from inspector.desktop.single_instance import Arrival
 from inspector.gui.main_window import MainWindow
 
 
@@ -52,7 +53,7 @@ def run(
         timer = QTimer(interval=1)
         timer.timeout.connect(step)
         timer.start()
-        assert app.run_window([], None, "light") == 0
+        assert app.run_window(Arrival(), None, "light") == 0
         if problems:
             raise problems[0]
 
