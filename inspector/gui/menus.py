@@ -1,0 +1,162 @@
+"""The menus of the window: every action there is, its keys, and when it can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from inspector.gui.copy_menu import CopyMenu
+from inspector.gui.direction import ReverseAction
+from inspector.gui.form_menu import FormMenu
+from inspector.gui.go_menu import GoMenu
+from inspector.gui.help_boxes import show_about, show_keys
+from inspector.gui.theme import Appearance, Theme
+
+if TYPE_CHECKING:
+    from inspector.gui.main_window import MainWindow
+    from inspector.gui.opened import Choice
+
+_Keys = QKeySequence.StandardKey
+
+_APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
+    ("system", "As the &system"),
+    ("light", "&Light"),
+    ("dark", "&Dark"),
+)
+
+
+class Menus:
+    """Fills a window's menu bar. Which actions can be done is said by `update`."""
+
+    def __init__(self, bar: QMenuBar, window: MainWindow, theme: Theme) -> None:
+        self._fill_file(bar.addMenu("&File"), window)
+        self._fill_edit(bar.addMenu("&Edit"), window)
+        self._fill_view(bar.addMenu("&View"), window, theme)
+        self.go = GoMenu(bar)
+        bar.addMenu(self.go)
+        self._fill_tensor(bar.addMenu("&Tensor"), window)
+        help_menu = bar.addMenu("&Help")
+        _add(help_menu, "&Keys", partial(show_keys, window), _Keys.HelpContents)
+        _add(help_menu, "&About", partial(show_about, window))
+
+    def _fill_file(self, menu: QMenu, window: MainWindow) -> None:
+        _add(menu, "&Open…", window.ask_for_files, _Keys.Open)
+        _add(menu, "Open &folder…", window.ask_for_folder, "Ctrl+Shift+O")
+        _add(menu, "Open the &sample", window.open_sample)
+        menu.addSeparator()
+        self._reload = _add(menu, "&Reload", window.reload_chosen, _Keys.Refresh)
+        self._close = _add(menu, "&Close file", window.close_chosen, _Keys.Close)
+        self._close_all = _add(menu, "Close &all", window.close_all, "Ctrl+Shift+W")
+        menu.addSeparator()
+        menu.addAction(window.double_click.action)
+        menu.aboutToShow.connect(window.double_click.look)
+        menu.addSeparator()
+        _add(menu, "&Quit", window.close, _Keys.Quit)
+
+    def _fill_edit(self, menu: QMenu, window: MainWindow) -> None:
+        self.copy_values = _add(menu, "&Copy values", window.copy_values, _Keys.Copy)
+        # In the tree and in text, the same keys copy what is chosen there.
+        self.copy_values.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.copy_as = CopyMenu(menu)
+        menu.addMenu(self.copy_as)
+        self.copy_exact = _add(menu, "Copy &exact value", window.copy_exact_value, "Ctrl+Alt+C")
+        self._copy_picture = _add(menu, "Copy &picture", window.copy_picture, "Ctrl+Alt+P")
+        self._copy_name = _add(menu, "Copy tensor &name", window.copy_tensor_name)
+        _add(menu, "&Filter tensors", window.tree.focus_filter, _Keys.Find)
+
+    def _fill_view(self, menu: QMenu, window: MainWindow, theme: Theme) -> None:
+        menu.setToolTipsVisible(True)
+        _add(menu, "&Unfold all", window.tree.expand_all)
+        _add(menu, "F&old all", window.tree.collapse_all)
+        menu.addSeparator()
+        self.coloured = _add(menu, "&Colour the values", window.colour_values)
+        self.coloured.setCheckable(True)
+        self.coloured.setToolTip(
+            "Give every number the colour that it has in the picture. Without it, only NaN and "
+            "infinities are coloured, and stand out more."
+        )
+        self.profiles = _add(menu, "&Row and column profiles", window.show_profiles, "Ctrl+L")
+        self.profiles.setCheckable(True)
+        self.profiles.setChecked(True)
+        self.profiles.setToolTip(
+            "Show the current row and column as curves beside the picture, where there is room"
+        )
+        menu.addSeparator()
+        self.reversals = (ReverseAction("rows", menu), ReverseAction("columns", menu))
+        for reversal in self.reversals:
+            reversal.setShortcut(QKeySequence(reversal.keys))
+        menu.addActions(self.reversals)
+        menu.addSeparator()
+        looks = QActionGroup(menu)
+        for appearance, label in _APPEARANCES:
+            action = _add(menu, label, partial(theme.set_appearance, appearance))
+            action.setCheckable(True)
+            action.setChecked(theme.appearance == appearance)
+            looks.addAction(action)
+
+    def _fill_tensor(self, menu: QMenu, window: MainWindow) -> None:
+        self.form = FormMenu("Show &as", menu)
+        menu.addMenu(self.form)
+        menu.addSeparator()
+        self._export = _add(menu, "&Export…", window.export, "Ctrl+E")
+        self._export.setToolTip("Write tensors to a file")
+        shown = window.export_shown
+        self._export_shown = _add(menu, "Export what is &shown…", shown, "Ctrl+Shift+E")
+        self._save_picture = _add(menu, "Save p&icture…", window.save_picture, "Ctrl+Shift+S")
+        menu.addSeparator()
+        copy = window.copy_python
+        self.python = (
+            _add(menu, "Copy as &Python", partial(copy, "whole"), "Ctrl+Shift+C"),
+            _add(menu, "Copy what is sho&wn as Python", partial(copy, "shown")),
+            _add(menu, "Copy selected &cells as Python", partial(copy, "selected")),
+        )
+
+    @property
+    def in_grid(self) -> tuple[QAction, ...]:
+        """What the values have in their own menu."""
+        return self.copy_values, self.copy_as.menuAction(), self.copy_exact, self.python[2]
+
+    def update(self, choice: Choice | None) -> None:
+        """Offer what can be done with what is chosen; None while no file is open."""
+        has_tensor = choice is not None and choice.entry is not None
+        for action in (
+            self._export_shown,
+            self._save_picture,
+            self.copy_values,
+            self.copy_as.menuAction(),
+            self.copy_exact,
+            self._copy_picture,
+            self._copy_name,
+        ):
+            action.setEnabled(has_tensor)
+        is_stored = has_tensor and choice is not None and choice.file.live is None
+        for action in self.python:
+            action.setEnabled(is_stored)
+        self.go.set_available(has_tensor)
+        if not has_tensor:
+            self.form.set_forms((), "values")
+        self._export.setEnabled(choice is not None and choice.file.checkpoint is not None)
+
+    def set_files(self, any_open: bool) -> None:
+        """Whether there is a file to be read again or closed."""
+        for action in (self._reload, self._close, self._close_all):
+            action.setEnabled(any_open)
+
+
+def _add(
+    menu: QMenu,
+    text: str,
+    do: Callable[[], object],
+    keys: QKeySequence.StandardKey | str | None = None,
+) -> QAction:
+    action = QAction(text, menu)
+    if keys is not None:
+        action.setShortcut(QKeySequence(keys))
+    action.triggered.connect(lambda: do())
+    menu.addAction(action)
+    return action
