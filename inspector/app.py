@@ -13,7 +13,6 @@ from PySide6.QtCore import (
     QEvent,
     QEventLoop,
     QMessageLogContext,
-    QSettings,
     Qt,
     QThread,
     QTimer,
@@ -33,15 +32,13 @@ from inspector.gui.application import Application
 from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
+from inspector.gui.settings import NAME, SettingsStore
 from inspector.gui.theme import Appearance, Theme
 from inspector.resources import resource_path
 
 #: Milliseconds for which nothing may run before a screenshot counts as final: longer than every
 #: delay after which a view asks for something finer.
 _QUIET = 300
-
-#: The application's name: how an application of our own is told from somebody else's.
-_NAME = "tensor-inspector"
 
 #: Milliseconds between two turns of Python while a window is waited for, in which Ctrl+C is heard.
 _TURN = 200
@@ -57,10 +54,10 @@ def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
     """The one application object, and its theme."""
     application = QApplication.instance() or Application(sys.argv[:1])
     assert isinstance(application, QApplication)
-    application.setApplicationName(_NAME)
+    application.setApplicationName(NAME)
     application.setApplicationDisplayName(TITLE)
     application.setApplicationVersion(__version__)
-    application.setDesktopFileName(_NAME)
+    application.setDesktopFileName(NAME)
     application.setStyle("Fusion")
     application.setWindowIcon(QIcon(str(resource_path("icon.svg"))))
     theme = Theme(application)
@@ -71,7 +68,7 @@ def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
 def run_window(
     arrival: Arrival,
     tensor: str | None,
-    appearance: Appearance,
+    appearance: Appearance | None,
     memory: MemoryBudget | None = None,
 ) -> int:
     """Open the window and stay until it is closed.
@@ -83,7 +80,7 @@ def run_window(
     tensor
         The name of the tensor to choose in the last file.
     appearance
-        The window's colours.
+        The window's colours; None for those of the user's settings.
     memory
         What the window may take this time; None for what its settings say.
 
@@ -93,10 +90,11 @@ def run_window(
         The exit code.
     """
     set_app_id()
-    application, theme = build_application(appearance)
+    settings = SettingsStore.of_user()
+    application, theme = build_application(appearance or settings.current.appearance)
     # Without this, Ctrl+C in the terminal waits for the next event that Python handles.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    window = MainWindow(theme, _settings(), memory)
+    window = MainWindow(theme, settings, memory)
     if isinstance(application, Application):
         application.file_requested.connect(lambda path: window.open_paths([path]))
     window.open_paths(arrival.paths, tensor)
@@ -128,10 +126,6 @@ def _say_why_there_are_two(window: MainWindow) -> None:
     QTimer.singleShot(_NOTICE, label, label.deleteLater)
 
 
-def _settings() -> QSettings:
-    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, _NAME, "window")
-
-
 def show_object(value: object, title: str, *, block: bool) -> None:
     """Open a window of its own on an object of the running program; see `inspector.show`.
 
@@ -147,7 +141,8 @@ def show_object(value: object, title: str, *, block: bool) -> None:
     """
     from inspector.values.live import LiveObject  # NumPy, which files alone do not need at once
 
-    window = MainWindow(_session_theme(), _settings())
+    settings = SettingsStore.of_user()
+    window = MainWindow(_session_theme(settings.current.appearance), settings)
     window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     window.open_live(LiveObject(value, title))
@@ -164,11 +159,11 @@ def _forget(window: MainWindow) -> None:
     QTimer.singleShot(0, lambda: _shown.discard(window))
 
 
-def _session_theme() -> Theme:
+def _session_theme(appearance: Appearance) -> Theme:
     """The theme of the application that this session has, or of a new one."""
     application = QApplication.instance()
     if application is None:
-        return build_application("system")[1]
+        return build_application(appearance)[1]
     if not isinstance(application, QApplication):
         raise InspectorError(
             "This session has a Qt application without windows.",
@@ -182,7 +177,7 @@ def _session_theme() -> Theme:
     known = application.findChild(Theme)
     if isinstance(known, Theme):
         return known
-    return Theme(application, guest=application.applicationName() != _NAME)
+    return Theme(application, guest=application.applicationName() != NAME)
 
 
 def _wait_until_closed(window: MainWindow) -> None:
@@ -224,7 +219,7 @@ def take_screenshot(
     paths: Sequence[Path],
     target: Path,
     tensor: str | None,
-    appearance: Appearance,
+    appearance: Appearance | None,
     size: tuple[int, int] | None,
 ) -> None:
     """Write the window as a picture once everything in it is final.
@@ -235,7 +230,7 @@ def take_screenshot(
         If a file cannot be read, holds no such tensor, or the picture cannot be written.
     """
     qInstallMessageHandler(_pass_on)
-    _, theme = build_application(appearance)
+    _, theme = build_application(appearance or "system")
     window = MainWindow(theme)
     if size is not None:
         window.resize(*size)

@@ -111,8 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--theme",
         choices=("system", "light", "dark"),
-        default="system",
-        help="a new window's colours",
+        help="a new window's colours, in place of those of the settings",
     )
     parser.add_argument(
         "--new-window",

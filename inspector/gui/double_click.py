@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -13,10 +14,8 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.desktop import association
 from inspector.desktop.report import Report
 from inspector.gui.labels import Notice
+from inspector.gui.settings import SettingsStore
 from inspector.gui.tasks import Request, TaskRunner
-
-#: Remembers that the offer was made.
-_OFFERED = "double-click/offered"
 
 _WHERE = "File > Open checkpoints by double-click"
 
@@ -84,9 +83,9 @@ class DoubleClick(QObject):
         """Find out how it is, for the menu. It may have been changed elsewhere."""
         self._look(self._show)
 
-    def offer(self, settings: QSettings) -> None:
+    def offer(self, settings: SettingsStore) -> None:
         """Offer it if it is not so, once in the life of these settings."""
-        if not settings.value(_OFFERED, False, bool):
+        if not settings.current.double_click_offered:
             self._look(partial(self._offer, settings))
 
     def change(self, wanted: bool) -> None:
@@ -117,10 +116,10 @@ class DoubleClick(QObject):
         self.action.setChecked(is_registered)
         self.action.setEnabled(True)
 
-    def _offer(self, settings: QSettings, is_registered: bool) -> None:
+    def _offer(self, settings: SettingsStore, is_registered: bool) -> None:
         self._show(is_registered)
         if not is_registered:
-            settings.setValue(_OFFERED, True)
+            settings.update(lambda now: replace(now, double_click_offered=True))
             self.bar.show()
 
     def _changed(self, wanted: bool, report: Report) -> None:

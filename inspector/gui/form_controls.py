@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -76,6 +77,20 @@ class FormatBox(QComboBox):
     def formats(self) -> tuple[NumberFormat, ...]:
         """What is offered."""
         return self._formats
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What was chosen for each kind of number: its formats, ``=``, and one of them."""
+        return tuple(f"{' '.join(formats)}={last}" for formats, last in self._last.items())
+
+    def choose(self, choices: Iterable[str]) -> None:
+        """Take up choices from `choices`; those that make no sense change nothing."""
+        known: dict[str, NumberFormat] = {each: each for each in _FORMATS}
+        for choice in choices:
+            offered, _, chosen = choice.partition("=")
+            formats = tuple(known[name] for name in offered.split(" ") if name in known)
+            if chosen in formats:
+                self._last[formats] = known[chosen]
 
     def set_numbers(self, dtype: np.dtype[Any], *, raw: bool) -> None:
         """Offer what suits numbers of this dtype; ``raw`` ones are bits."""

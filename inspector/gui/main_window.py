@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QMimeData, QSettings, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QMimeData, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -27,15 +28,17 @@ from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.help_boxes import TITLE
-from inspector.gui.memory import MemoryBudget, keep_budget, kept_budget
+from inspector.gui.memory import MemoryBudget
 from inspector.gui.menus import Menus
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
+from inspector.gui.settings import Settings, SettingsStore
 from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
-from inspector.gui.theme import Theme
+from inspector.gui.theme import Appearance, Theme
+from inspector.gui.view_settings import set_sizes, show_settings, with_page
 from inspector.gui.welcome import WelcomePage
 from inspector.resources import resource_path
 
@@ -54,7 +57,7 @@ class MainWindow(QMainWindow):
     theme
         Light or dark.
     settings
-        Where the window's geometry is kept; None keeps nothing.
+        What is kept from one window to the next; None keeps nothing.
     memory
         What may be taken; None for what the settings say.
     """
@@ -65,12 +68,13 @@ class MainWindow(QMainWindow):
     def __init__(
         self,
         theme: Theme,
-        settings: QSettings | None = None,
+        settings: SettingsStore | None = None,
         memory: MemoryBudget | None = None,
     ) -> None:
         super().__init__()
-        self._settings = settings
-        self._memory = memory or kept_budget(settings)
+        self._theme = theme
+        self.settings = settings or SettingsStore()
+        self._memory = memory or MemoryBudget(self.settings.current.memory)
         self.runner = TaskRunner(self)
         self._open = OpenFiles(self.runner, self)
         self._loader = PageLoader(self.runner, self)
@@ -128,6 +132,8 @@ class MainWindow(QMainWindow):
         self._open.changed.connect(self._show_files)
         self._open.wanted.connect(lambda file, tensor: self.tree.select(file.number, tensor))
         self._open.closed.connect(self._forget)
+        self.settings.changed.connect(self._apply_settings)
+        self.settings.failed.connect(self._tell)
         self._loader.ready.connect(self._take_page)
         self._loader.failed.connect(self._complain)
         self.tree.chosen.connect(self._choose)
@@ -177,8 +183,8 @@ class MainWindow(QMainWindow):
 
     def offer_double_click(self) -> None:
         """Offer to have checkpoints open by double-click, if they do not, and only once."""
-        if self._settings is not None:
-            self.double_click.offer(self._settings)
+        if self.settings.is_kept:
+            self.double_click.offer(self.settings)
 
     def _take_changes(self, changes: dict[int, str]) -> None:
         self._changes = changes
@@ -240,13 +246,18 @@ class MainWindow(QMainWindow):
         self._ask("Open a folder of checkpoints", QFileDialog.FileMode.Directory)
 
     def _ask(self, title: str, mode: QFileDialog.FileMode, kinds: Sequence[str] = ()) -> None:
-        dialog = QFileDialog(self, title)
+        dialog = QFileDialog(self, title, self.settings.current.folder)
         dialog.setFileMode(mode)
         if kinds:
             dialog.setNameFilters(kinds)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(lambda names: self.open_paths(Path(name) for name in names))
+        dialog.filesSelected.connect(self._take_asked)
         dialog.open()
+
+    def _take_asked(self, names: Sequence[str]) -> None:
+        folder = str(Path(names[0]).parent)
+        self.settings.update(lambda settings: replace(settings, folder=folder))
+        self.open_paths(Path(name) for name in names)
 
     def open_sample(self) -> None:
         """Open the bundled sample."""
@@ -339,10 +350,7 @@ class MainWindow(QMainWindow):
         page.export_selected_requested.connect(self.export_selected)
         self._outgoing.message.connect(self._tell)
         self._outgoing.failed.connect(page.show_error)
-        if self._settings is not None:
-            states = [self._settings.value(f"splitter/{name}") for name in ("views", "upper")]
-            if all(isinstance(state, QByteArray) for state in states):
-                page.restore_splitters(*states)
+        show_settings(self.settings.current, page)
         if self._pending is not None:
             page.show_choice(self._pending)
             self.pages.setCurrentWidget(page)
@@ -364,8 +372,7 @@ class MainWindow(QMainWindow):
     def set_memory(self, memory: MemoryBudget) -> None:
         """Allow more or less memory, now and in the windows to come."""
         self._memory = memory
-        if self._settings is not None:
-            keep_budget(self._settings, memory)
+        self.settings.update(lambda settings: replace(settings, memory=memory.most))
         if self._page is not None:
             self._page.heatmap.kept.set_limit(memory.pictures)
 
@@ -464,16 +471,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self._loader.begin)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._settings is not None:
-            self._settings.setValue("window/geometry", self.saveGeometry())
-            self._settings.setValue("splitter/main", self._splitter.saveState())
-            self._settings.setValue("view/coloured values", self.menus.coloured.isChecked())
-            self._settings.setValue("view/profiles", self.menus.profiles.isChecked())
-            if self._page is not None:
-                for name, state in zip(
-                    ("views", "upper"), self._page.save_splitters(), strict=True
-                ):
-                    self._settings.setValue(f"splitter/{name}", state)
+        self.settings.update(self._with_state)
         self._loader.stop()
         self.runner.close()
         if self._outgoing is not None:
@@ -482,19 +480,36 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
         self.closed.emit(self)
 
-    def _restore(self) -> None:
-        if self._settings is None:
-            return
-        geometry = self._settings.value("window/geometry")
-        if isinstance(geometry, QByteArray):
-            self.restoreGeometry(geometry)
-        splitter = self._settings.value("splitter/main")
-        if isinstance(splitter, QByteArray):
-            self._splitter.restoreState(splitter)
-        self.menus.coloured.setChecked(
-            bool(self._settings.value("view/coloured values", False, bool))
+    def _with_state(self, settings: Settings) -> Settings:
+        """The settings, with what the window is like."""
+        known = settings if self._page is None else with_page(settings, self._page)
+        sizes = tuple(self._splitter.sizes())
+        return replace(
+            known,
+            geometry=bytes(self.saveGeometry().data()),
+            main_splitter=sizes if all(sizes) else settings.main_splitter,
+            coloured_values=self.menus.coloured.isChecked(),
+            profiles=self.menus.profiles.isChecked(),
         )
-        self.menus.profiles.setChecked(bool(self._settings.value("view/profiles", True, bool)))
+
+    def _restore(self) -> None:
+        kept = self.settings.current
+        if kept.geometry:
+            self.restoreGeometry(kept.geometry)  # checks it, and keeps to the screens there are
+        set_sizes(self._splitter, kept.main_splitter)
+        self.menus.coloured.setChecked(kept.coloured_values)
+        self.menus.profiles.setChecked(kept.profiles)
+        if self.settings.problem:
+            self._tell(self.settings.problem)
+
+    def _apply_settings(self, before: Settings, now: Settings) -> None:
+        if now.appearance != before.appearance:
+            self._theme.set_appearance(now.appearance)
+
+    def set_appearance(self, appearance: Appearance) -> None:
+        """Be light, be dark, or follow the system; now and from now on."""
+        self.settings.update(lambda settings: replace(settings, appearance=appearance))
+        self._theme.set_appearance(appearance)
 
 
 def _dropped(data: QMimeData) -> tuple[list[Path], list[QUrl]]:

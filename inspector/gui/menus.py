@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
@@ -30,13 +30,15 @@ _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
 )
 
 
-class Menus:
+class Menus(QObject):
     """Fills a window's menu bar. Which actions can be done is said by `update`."""
 
     def __init__(self, bar: QMenuBar, window: MainWindow, theme: Theme) -> None:
+        super().__init__(window)
+        self._theme = theme
         self._fill_file(bar.addMenu("&File"), window)
         self._fill_edit(bar.addMenu("&Edit"), window)
-        self._fill_view(bar.addMenu("&View"), window, theme)
+        self._fill_view(bar.addMenu("&View"), window)
         self.go = GoMenu(bar)
         bar.addMenu(self.go)
         self._fill_tensor(bar.addMenu("&Tensor"), window)
@@ -69,7 +71,7 @@ class Menus:
         self._copy_name = _add(menu, "Copy tensor &name", window.copy_tensor_name)
         _add(menu, "&Filter tensors", window.tree.focus_filter, _Keys.Find)
 
-    def _fill_view(self, menu: QMenu, window: MainWindow, theme: Theme) -> None:
+    def _fill_view(self, menu: QMenu, window: MainWindow) -> None:
         menu.setToolTipsVisible(True)
         _add(menu, "&Unfold all", window.tree.expand_all)
         _add(menu, "F&old all", window.tree.collapse_all)
@@ -93,11 +95,14 @@ class Menus:
         menu.addActions(self.reversals)
         menu.addSeparator()
         looks = QActionGroup(menu)
+        self._looks: dict[Appearance, QAction] = {}
         for appearance, label in _APPEARANCES:
-            action = _add(menu, label, partial(theme.set_appearance, appearance))
+            action = _add(menu, label, partial(window.set_appearance, appearance))
             action.setCheckable(True)
-            action.setChecked(theme.appearance == appearance)
             looks.addAction(action)
+            self._looks[appearance] = action
+        self._show_appearance()
+        self._theme.changed.connect(self._show_appearance)
 
     def _fill_tensor(self, menu: QMenu, window: MainWindow) -> None:
         self.form = FormMenu("Show &as", menu)
@@ -115,6 +120,9 @@ class Menus:
             _add(menu, "Copy what is sho&wn as Python", partial(copy, "shown")),
             _add(menu, "Copy selected &cells as Python", partial(copy, "selected")),
         )
+
+    def _show_appearance(self) -> None:
+        self._looks[self._theme.appearance].setChecked(True)
 
     @property
     def in_grid(self) -> tuple[QAction, ...]:

@@ -136,6 +136,26 @@ class PictureControls(QWidget):
     # State --------------------------------------------------------------------------------------
 
     @property
+    def choices(self) -> tuple[str, str, str]:
+        """The names of the levels, the colour map and the reduction that are chosen.
+
+        Levels by hand are one tensor's: in their place, the automatic ones.
+        """
+        levels = "automatic" if self.mode == "hand" else self.mode
+        return levels, _MAPS[self.maps.currentIndex()][0], self.reduction
+
+    def choose(self, levels: str, colour_map: str, reduction: str) -> None:
+        """Choose by names from `choices`; those that there are not change nothing."""
+        for box, items, name in (
+            (self.levels, _LEVELS[:-1], levels),
+            (self.maps, _MAPS, colour_map),
+            (self.reductions, _REDUCTIONS, reduction),
+        ):
+            names = [known for known, _ in items]
+            if name in names:
+                box.setCurrentIndex(names.index(name))
+
+    @property
     def reduction(self) -> Reduction:
         """What a pixel shows that stands for several cells."""
         return _REDUCTIONS[self.reductions.currentIndex()][0]

@@ -225,6 +225,11 @@ class StatisticsPanel(QWidget):
         return self._figures[key].toolTip()
 
     @property
+    def log_box(self) -> QCheckBox:
+        """Shows the logarithm of the counts."""
+        return self._logarithmic
+
+    @property
     def more_box(self) -> QCheckBox:
         """Shows the further figures, or hides them."""
         return self._more

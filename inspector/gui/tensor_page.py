@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -225,14 +225,10 @@ class TensorPage(QWidget):
         """The form in which the tensor is shown."""
         return self._form
 
-    def save_splitters(self) -> tuple[QByteArray, QByteArray]:
-        """The two splitters' states."""
-        return self._views.saveState(), self._upper.saveState()
-
-    def restore_splitters(self, views: QByteArray, upper: QByteArray) -> None:
-        """Take up states from `save_splitters`."""
-        self._views.restoreState(views)
-        self._upper.restoreState(upper)
+    @property
+    def splitters(self) -> tuple[QSplitter, QSplitter]:
+        """Between picture and values, and between picture and statistics."""
+        return self._views, self._upper
 
     def clear(self) -> None:
         """Show no tensor, and stop what was done for the last one."""

@@ -9,13 +9,14 @@ import driving
 import numpy as np
 import pytest
 import torch
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QComboBox, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
+from inspector.gui.settings import SettingsStore
 from inspector.gui.status_line import SelectionLabel
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.theme import Theme
@@ -25,12 +26,12 @@ CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftM
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> QSettings:
-    return QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+def settings(tmp_path: Path) -> SettingsStore:
+    return SettingsStore(tmp_path / "settings.ini")
 
 
 @pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication, settings: QSettings) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, qapp: QApplication, settings: SettingsStore) -> Iterator[MainWindow]:
     qapp.setStyle("Fusion")
     made = MainWindow(Theme(qapp), settings)
     qtbot.addWidget(made)
@@ -132,7 +133,7 @@ def test_what_is_too_large_to_copy_is_exported(
 
 
 def test_colours_are_switched_in_the_menu_and_kept(
-    qtbot: QtBot, window: MainWindow, settings: QSettings, tmp_path: Path, qapp: QApplication
+    qtbot: QtBot, window: MainWindow, settings: SettingsStore, tmp_path: Path, qapp: QApplication
 ) -> None:
     path = tmp_path / "some.pt"
     torch.save({"w": torch.linspace(-1, 1, 48).reshape(6, 8)}, path)

@@ -14,7 +14,6 @@ import torch
 from driving import idle, show, sparse_file
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
@@ -27,6 +26,7 @@ from inspector.desktop import single_instance
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
+from inspector.gui.settings import SettingsStore
 from inspector.gui.theme import Theme
 from inspector.values.live import LiveObject
 from inspector.values.regions import Plane
@@ -138,7 +138,7 @@ def test_an_object_of_the_program_is_drawn_as_it_is_now(qtbot: QtBot, window: Ma
 def test_the_setting_holds_at_once_and_in_the_windows_to_come(
     qtbot: QtBot, qapp: QApplication, checkpoint: Path, tmp_path: Path
 ) -> None:
-    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    settings = SettingsStore(tmp_path / "settings.ini")
     window = MainWindow(Theme(qapp), settings)
     qtbot.addWidget(window)
     window.show()
@@ -156,8 +156,8 @@ def test_the_setting_holds_at_once_and_in_the_windows_to_come(
         qtbot.addWidget(other)
         assert other.memory.most == expected
         other.close()
-    settings.setValue("memory/bytes", "much")
-    again = MainWindow(Theme(qapp), settings)
+    (tmp_path / "settings.ini").write_text("[program]\nmemory=much\n")
+    again = MainWindow(Theme(qapp), SettingsStore(tmp_path / "settings.ini"))
     qtbot.addWidget(again)
     assert again.memory == MemoryBudget()
     again.close()

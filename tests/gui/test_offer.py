@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from driving import idle
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +17,7 @@ from inspector.desktop.report import Report
 from inspector.gui import main_window
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.main_window import MainWindow
+from inspector.gui.settings import SettingsStore
 from inspector.gui.theme import Theme
 
 LEFT = Qt.MouseButton.LeftButton
@@ -73,7 +74,7 @@ def opened(
     windows = []
 
     def start() -> MainWindow:
-        settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+        settings = SettingsStore(tmp_path / "window.ini")
         window = MainWindow(Theme(qapp), settings)
         qtbot.addWidget(window)
         windows.append(window)

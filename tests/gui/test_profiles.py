@@ -11,7 +11,7 @@ import pyqtgraph as pg
 import pytest
 import torch
 from driving import idle, show, turn_wheel
-from PySide6.QtCore import QPoint, QPointF, QRect, QSettings, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt, QTimer
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -24,6 +24,7 @@ from inspector.gui.main_window import MainWindow
 from inspector.gui.picture_export import cells_image
 from inspector.gui.position import Position
 from inspector.gui.profile_pane import ProfilePane
+from inspector.gui.settings import SettingsStore
 from inspector.gui.tasks import Task, TaskRunner
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Theme, palette
@@ -330,7 +331,7 @@ def action(window: MainWindow, text: str) -> QAction:
 def test_profiles_are_switched_by_mouse_and_key_and_that_is_kept(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, checkpoint: Path
 ) -> None:
-    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    settings = SettingsStore(tmp_path / "settings.ini")
     qapp.setStyle("Fusion")
     window = MainWindow(Theme(qapp), settings)
     qtbot.addWidget(window)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from driving import idle
-from PySide6.QtCore import QEvent, QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QEvent, Qt, QTimer, QUrl
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -19,6 +19,7 @@ from inspector import app
 from inspector.desktop import association
 from inspector.desktop.single_instance import Arrival
 from inspector.gui.main_window import MainWindow
+from inspector.gui.settings import SettingsStore
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def run(
     """Runs the program of a new user, and in it what is given, with its window."""
     for variable in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
-    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
-    monkeypatch.setattr(app, "_settings", lambda: settings)
+    settings = SettingsStore(tmp_path / "window.ini")
+    monkeypatch.setattr(SettingsStore, "of_user", lambda: settings)
     before = signal.getsignal(signal.SIGINT)
 
     def run_program(act: Callable[[MainWindow], None]) -> None:

@@ -1,0 +1,298 @@
+"""What the program keeps from one start to the next: one dataclass, read and written here alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from inspector.gui.theme import Appearance
+
+#: The application's name: of the folder of its settings, too.
+NAME: Final = "tensor-inspector"
+
+#: Percent: how small and how large the interface may be, beside fonts of the system's size.
+SMALLEST_ZOOM: Final = 50
+LARGEST_ZOOM: Final = 300
+
+#: Bytes that the window may take beyond that of the empty one, unless somebody says otherwise.
+USUAL_MEMORY: Final = 400_000_000
+
+#: Bytes of a file of settings that is worth reading, and characters of a single one of them.
+_LARGEST_FILE: Final = 2**20
+_LARGEST_VALUE: Final = 2**18
+
+#: How Qt writes values of types of its own. Reading one can take any amount of memory, or end the
+#: process; none of ours is written so.
+_DANGEROUS: Final = (b"@Variant", b"@DateTime")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is kept.
+
+    Attributes
+    ----------
+    geometry
+        The window's, as of `QWidget.saveGeometry`; empty for where it likes.
+    main_splitter, views_splitter, upper_splitter
+        The widths or heights of their parts, px; empty for the usual ones.
+    folder
+        In which files were chosen last.
+    levels, colour_map, reduction
+        By their names. One that there is not is the usual one.
+    logarithmic, square
+        Whether colours follow the logarithm, and whether cells are squares.
+    coloured_values
+        Whether the values have the picture's colours.
+    profiles
+        Whether the current row and column are curves beside the picture.
+    number_formats
+        What was chosen for each kind of numbers: the formats that it has, ``=``, and one of them.
+    more_figures, log_counts
+        What the statistics show.
+    appearance
+        Light, dark or as the system.
+    zoom
+        The size of the interface, in percent.
+    memory
+        How many bytes the window may take beyond that of the empty one.
+    restores_session
+        Whether the next start opens what is open at the end of this one.
+    double_click_offered
+        Whether the user was asked if checkpoints shall open by double-click.
+    """
+
+    geometry: bytes = b""
+    main_splitter: tuple[int, ...] = ()
+    views_splitter: tuple[int, ...] = ()
+    upper_splitter: tuple[int, ...] = ()
+    folder: str = ""
+    levels: str = ""
+    colour_map: str = ""
+    reduction: str = ""
+    logarithmic: bool = False
+    square: bool = False
+    coloured_values: bool = False
+    profiles: bool = True
+    number_formats: tuple[str, ...] = ()
+    more_figures: bool = False
+    log_counts: bool = False
+    appearance: Appearance = "system"
+    zoom: int = 100
+    memory: int = USUAL_MEMORY
+    restores_session: bool = False
+    double_click_offered: bool = False
+
+
+# How a setting is checked: what JSON gives to what the field takes; ValueError for all else.
+
+
+def _flag(found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise ValueError
+    return found
+
+
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise ValueError
+    return found
+
+
+def _texts(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list):
+        raise ValueError
+    return tuple(map(_text, found))
+
+
+def _number(low: int, high: int) -> Callable[[Any], int]:
+    def check(found: Any) -> int:
+        if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
+            raise ValueError
+        return found
+
+    return check
+
+
+def _lengths(found: Any) -> tuple[int, ...]:
+    if not isinstance(found, list):
+        raise ValueError
+    return tuple(map(_number(0, 100_000), found))
+
+
+def _bytes(found: Any) -> bytes:
+    return base64.b64decode(_text(found), validate=True)
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def check(found: Any) -> str:
+        if found not in names:
+            raise ValueError
+        return _text(found)
+
+    return check
+
+
+#: For each field: under which key it is in the file, and how what is found there is checked.
+_KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
+    "geometry": ("window/geometry", _bytes),
+    "main_splitter": ("window/main splitter", _lengths),
+    "views_splitter": ("window/views splitter", _lengths),
+    "upper_splitter": ("window/upper splitter", _lengths),
+    "folder": ("files/folder", _text),
+    "levels": ("view/levels", _text),
+    "colour_map": ("view/colour map", _text),
+    "reduction": ("view/reduction", _text),
+    "logarithmic": ("view/logarithmic", _flag),
+    "square": ("view/square", _flag),
+    "coloured_values": ("view/coloured values", _flag),
+    "profiles": ("view/profiles", _flag),
+    "number_formats": ("view/number formats", _texts),
+    "more_figures": ("view/more figures", _flag),
+    "log_counts": ("view/log counts", _flag),
+    "appearance": ("program/appearance", _one_of("system", "light", "dark")),
+    "zoom": ("program/zoom", _number(SMALLEST_ZOOM, LARGEST_ZOOM)),
+    "memory": ("program/memory", _number(0, 2**50)),
+    "restores_session": ("program/restore session", _flag),
+    "double_click_offered": ("program/double-click offered", _flag),
+}
+
+
+def _encode(value: object) -> str:
+    """As JSON in ASCII, so that any name of a file comes back as it was."""
+    return json.dumps(base64.b64encode(value).decode() if isinstance(value, bytes) else value)
+
+
+def _decode(found: object, check: Callable[[Any], Any]) -> Any:
+    if not isinstance(found, str) or len(found) > _LARGEST_VALUE:
+        raise ValueError
+    try:
+        return check(json.loads(found))
+    except RecursionError as error:
+        raise ValueError from error
+
+
+class SettingsStore(QObject):
+    """The settings, and the file that keeps them. Lives on the GUI thread.
+
+    A value that makes no sense counts as not set, and stays in the file until that very setting
+    is changed. A file that is no settings at all is moved aside, and one that cannot be read is
+    never written to. `problem` says so.
+
+    Parameters
+    ----------
+    path
+        The file; None keeps nothing.
+    """
+
+    #: The `Settings` before, and now.
+    changed = Signal(object, object)
+    #: A sentence: they could not be written.
+    failed = Signal(str)
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._path: Path | None = None
+        self._current = Settings()
+        #: What was wrong with the file, as a sentence; empty if nothing was.
+        self.problem = ""
+        if path is not None:
+            self._open(path)
+
+    @classmethod
+    def of_user(cls) -> SettingsStore:
+        """Those of the user who runs the program, where the platform has such things."""
+        place = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, NAME, "window")
+        return cls(Path(place.fileName()))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a file that keeps them."""
+        return self._path is not None
+
+    @property
+    def current(self) -> Settings:
+        """The settings as they are."""
+        return self._current
+
+    def update(self, change: Callable[[Settings], Settings]) -> None:
+        """Change settings, and write those that are others now.
+
+        Parameters
+        ----------
+        change
+            From the settings, as another window may have left them, to what they shall be.
+        """
+        before = self._current
+        if self._path is None:
+            self._current = change(before)
+        else:
+            file = _ini(self._path)
+            found = _read(file)
+            self._current = change(found)
+            if not _write(file, found, self._current):
+                self.failed.emit(f"The settings could not be written to {self._path}.")
+        if self._current != before:
+            self.changed.emit(before, self._current)
+
+    def _open(self, path: Path) -> None:
+        try:
+            sound = _is_sound(path)
+            file = _ini(path) if sound else None
+            self._current = _read(file) if file is not None else Settings()
+            if file is None or file.status() == QSettings.Status.FormatError:
+                self._move_aside(path)
+                file = _ini(path)
+        except OSError as error:
+            self.problem = f"Settings are not kept. {path}: {error.strerror or error}."
+            return
+        self._path = path
+        if not (_write(file, Settings(), self._current) and file.isWritable()):
+            self.problem = f"Settings are not kept: {path} cannot be written."
+
+    def _move_aside(self, path: Path) -> None:
+        aside = path.with_name(f"{path.name}.unreadable")
+        path.replace(aside)
+        self.problem = f"{path} was damaged. It is kept as {aside.name}; see your settings."
+
+
+def _ini(path: Path) -> QSettings:
+    """The file as it is now. Nothing of it is kept open, so that its state is always the last."""
+    file = QSettings(str(path), QSettings.Format.IniFormat)
+    file.sync()
+    return file
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether Qt may look at the file. Raises `OSError` if it is there and cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return True
+    return len(content) <= _LARGEST_FILE and not any(word in content for word in _DANGEROUS)
+
+
+def _read(file: QSettings) -> Settings:
+    """The settings in a file; the usual ones for what is not there or makes no sense."""
+    found: dict[str, Any] = {}
+    for name, (key, check) in _KEYS.items():
+        with suppress(ValueError):
+            found[name] = _decode(file.value(key), check)
+    return replace(Settings(), **found)
+
+
+def _write(file: QSettings, before: Settings, now: Settings) -> bool:
+    """Write what is another than before. Whether it could be."""
+    others = [name for name in _KEYS if getattr(now, name) != getattr(before, name)]
+    for name in others:
+        file.setValue(_KEYS[name][0], _encode(getattr(now, name)))
+    file.sync()
+    return file.status() != QSettings.Status.AccessError
