@@ -32,7 +32,7 @@ from inspector.gui.application import Application
 from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
-from inspector.gui.settings import NAME, SettingsStore
+from inspector.gui.settings import NAME, Settings, SettingsStore
 from inspector.gui.theme import Appearance, Theme
 from inspector.resources import resource_path
 
@@ -50,8 +50,8 @@ _NOTICE = 30_000
 _shown: set[MainWindow] = set()
 
 
-def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
-    """The one application object, and its theme."""
+def build_application(appearance: Appearance, zoom: int = 100) -> tuple[QApplication, Theme]:
+    """The one application object, and its theme, with an interface of some percent."""
     application = QApplication.instance() or Application(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName(NAME)
@@ -62,6 +62,7 @@ def build_application(appearance: Appearance) -> tuple[QApplication, Theme]:
     application.setWindowIcon(QIcon(str(resource_path("icon.svg"))))
     theme = Theme(application)
     theme.set_appearance(appearance)
+    theme.set_zoom(zoom)
     return application, theme
 
 
@@ -91,7 +92,8 @@ def run_window(
     """
     set_app_id()
     settings = SettingsStore.of_user()
-    application, theme = build_application(appearance or settings.current.appearance)
+    kept = settings.current
+    application, theme = build_application(appearance or kept.appearance, kept.zoom)
     # Without this, Ctrl+C in the terminal waits for the next event that Python handles.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window = MainWindow(theme, settings, memory)
@@ -142,7 +144,7 @@ def show_object(value: object, title: str, *, block: bool) -> None:
     from inspector.values.live import LiveObject  # NumPy, which files alone do not need at once
 
     settings = SettingsStore.of_user()
-    window = MainWindow(_session_theme(settings.current.appearance), settings)
+    window = MainWindow(_session_theme(settings.current), settings)
     window.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     window.open_live(LiveObject(value, title))
@@ -159,11 +161,11 @@ def _forget(window: MainWindow) -> None:
     QTimer.singleShot(0, lambda: _shown.discard(window))
 
 
-def _session_theme(appearance: Appearance) -> Theme:
+def _session_theme(kept: Settings) -> Theme:
     """The theme of the application that this session has, or of a new one."""
     application = QApplication.instance()
     if application is None:
-        return build_application(appearance)[1]
+        return build_application(kept.appearance, kept.zoom)[1]
     if not isinstance(application, QApplication):
         raise InspectorError(
             "This session has a Qt application without windows.",

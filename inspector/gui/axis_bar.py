@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -193,6 +193,12 @@ class AxisBar(QWidget):
         super().resizeEvent(event)
         self._fit_held()
         self._fit_words()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            # The controls in it take the font after this.
+            QTimer.singleShot(0, self, self._fit_held)
 
     def _hold(self, axis: int, index: object) -> None:
         assert isinstance(index, int)

@@ -9,9 +9,10 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from inspector.gui.colours import Picture
+from inspector.gui.fonts import fixed_font
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.planes import plane_values
 from inspector.values.regions import Plane
@@ -99,15 +100,19 @@ class CellNumbers(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no 
         self._pictures: tuple[Picture | None, ...] = ()
         self._cell = (0, 0)
         self.frame = QColor()
-        self._font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        self._font.setStyleHint(QFont.StyleHint.Monospace)
-        measures = QFontMetricsF(self._font)
-        self._advance, self._height = measures.horizontalAdvance("0"), measures.height()
+        self.take_font(QFont())
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)  # they are for the picture below
         self.setParentItem(box)
         self.setZValue(20)
         box.sigResized.connect(lambda: self.prepareGeometryChange())
         box.sigRangeChanged.connect(lambda: self.update())
+
+    def take_font(self, font: QFont) -> None:
+        """Write in the size of a font."""
+        self._font = QFont(fixed_font().resolve(font))
+        measures = QFontMetricsF(self._font)
+        self._advance, self._height = measures.horizontalAdvance("0"), measures.height()
+        self.update()
 
     @property
     def held(self) -> CellTexts | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from inspector.gui.labels import ElidedLabel
@@ -22,8 +22,6 @@ class ConversionLine(QWidget):
         self._button.setAccessibleName("How the values were made")
         self._button.setToolTip("Show each step from the stored bytes to the array")
         self._button.toggled.connect(self._unfold)
-        size = self.fontMetrics().height()
-        self._button.setFixedSize(size, size)
         policy = self._button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self._button.setSizePolicy(policy)
@@ -37,7 +35,6 @@ class ConversionLine(QWidget):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self._steps.setAccessibleName("The steps")
-        self._steps.setContentsMargins(size + 4, 0, 0, 2)
         self._steps.hide()
         self._row = QHBoxLayout()
         self._row.setSpacing(4)
@@ -48,7 +45,18 @@ class ConversionLine(QWidget):
         layout.setSpacing(1)
         layout.addLayout(self._row)
         layout.addWidget(self._steps)
+        self._take_font()
         self.clear()
+
+    def _take_font(self) -> None:
+        size = self.fontMetrics().height()
+        self._button.setFixedSize(size, size)
+        self._steps.setContentsMargins(size + 4, 0, 0, 2)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._take_font()
 
     @property
     def text(self) -> str:

@@ -46,10 +46,7 @@ class FilePage(QWidget):
         super().__init__(parent)
         self._runner = runner
         self._name = ElidedLabel()
-        font = self._name.font()
-        font.setPointSizeF(font.pointSizeF() * 1.25)
-        font.setBold(True)
-        self._name.setFont(font)
+        self._name.set_title()
         self._path = ElidedLabel()
         self._path.set_faint()
         self._text = QTextBrowser()

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
-    QFontDatabase,
     QFontMetrics,
     QPainter,
     QPaintEvent,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QScrollBar, QWidget
 
 from inspector.checkpoints.errors import InspectorError
 from inspector.gui.colours import Colouring, Picture, paint
+from inspector.gui.fonts import fixed_font
 from inspector.gui.grid_geometry import Geometry
 from inspector.gui.grid_page import Page, around, is_inside, read_page
 from inspector.gui.grid_painter import PADDING, GridPainter, Look
@@ -56,7 +56,7 @@ class GridView(QAbstractScrollArea):
         self._left = 0
         self._cell_characters = 1
         self._wheel = QPoint()
-        self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.setFont(fixed_font())
         self._take_font()
         self.verticalScrollBar().valueChanged.connect(self._dragged_rows)
         self.horizontalScrollBar().valueChanged.connect(self._dragged_columns)
@@ -157,6 +157,8 @@ class GridView(QAbstractScrollArea):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._take_font()
+            self._measure()
+            self._request()
 
     @property
     def _geometry(self) -> Geometry:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
+from inspector.gui.fonts import scaled
+
+#: How much larger than other text a title is.
+_TITLE: Final = 1.25
 
 
 class ElidedLabel(QLabel):
@@ -29,6 +35,11 @@ class ElidedLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._is_faint = False
+        self._is_title = False
+
+    def set_title(self) -> None:
+        """Be larger than other text, and bold."""
+        self._is_title = True
 
     def set_faint(self) -> None:
         """Stand back behind other text."""
@@ -38,14 +49,27 @@ class ElidedLabel(QLabel):
         super().setText(text)
         self.setToolTip(text)
 
+    def _font(self) -> QFont:
+        if not self._is_title:
+            return self.font()
+        font = scaled(self.font(), _TITLE)
+        font.setBold(True)
+        return font
+
+    def sizeHint(self) -> QSize:
+        metrics = QFontMetrics(self._font())
+        return QSize(metrics.horizontalAdvance(self.text()), metrics.height())
+
     def minimumSizeHint(self) -> QSize:
-        return QSize(40, super().minimumSizeHint().height())
+        return QSize(40, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         role = QPalette.ColorRole.PlaceholderText if self._is_faint else QPalette.ColorRole.Text
         painter.setPen(self.palette().color(role))
-        text = self.fontMetrics().elidedText(self.text(), self._cut, self.width())
+        font = self._font()
+        painter.setFont(font)
+        text = QFontMetrics(font).elidedText(self.text(), self._cut, self.width())
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
         painter.end()
 

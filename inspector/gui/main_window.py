@@ -33,7 +33,8 @@ from inspector.gui.menus import Menus
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
-from inspector.gui.settings import Settings, SettingsStore
+from inspector.gui.settings import ZOOMS, Settings, SettingsStore
+from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
@@ -132,7 +133,6 @@ class MainWindow(QMainWindow):
         self._open.changed.connect(self._show_files)
         self._open.wanted.connect(lambda file, tensor: self.tree.select(file.number, tensor))
         self._open.closed.connect(self._forget)
-        self.settings.changed.connect(self._apply_settings)
         self.settings.failed.connect(self._tell)
         self._loader.ready.connect(self._take_page)
         self._loader.failed.connect(self._complain)
@@ -502,14 +502,34 @@ class MainWindow(QMainWindow):
         if self.settings.problem:
             self._tell(self.settings.problem)
 
-    def _apply_settings(self, before: Settings, now: Settings) -> None:
-        if now.appearance != before.appearance:
-            self._theme.set_appearance(now.appearance)
-
     def set_appearance(self, appearance: Appearance) -> None:
         """Be light, be dark, or follow the system; now and from now on."""
         self.settings.update(lambda settings: replace(settings, appearance=appearance))
         self._theme.set_appearance(appearance)
+
+    def set_zoom(self, percent: int) -> None:
+        """Give the interface a size, in percent of the system's; now and from now on."""
+        self.settings.update(lambda settings: replace(settings, zoom=percent))
+        self._theme.set_zoom(percent)
+        self._tell(f"Interface: {percent} %")
+
+    def step_zoom(self, step: int) -> None:
+        """Make the interface a step larger (1) or smaller (-1)."""
+        zoom = self._theme.zoom
+        others = [each for each in ZOOMS if (each - zoom) * step > 0]
+        if others:
+            self.set_zoom(min(others) if step > 0 else max(others))
+
+    def reset_zoom(self) -> None:
+        """Give the interface its usual size."""
+        self.set_zoom(100)
+
+    def show_settings(self) -> None:
+        """Let the user see and change the settings."""
+        dialog = SettingsDialog(self.settings, self)
+        dialog.appearance_chosen.connect(self.set_appearance)
+        dialog.zoom_chosen.connect(self.set_zoom)
+        dialog.open()
 
 
 def _dropped(data: QMimeData) -> tuple[list[Path], list[QUrl]]:

@@ -57,6 +57,7 @@ class Menus(QObject):
         menu.addSeparator()
         menu.addAction(window.double_click.action)
         menu.aboutToShow.connect(window.double_click.look)
+        _add(menu, "Se&ttings…", window.show_settings, _Keys.Preferences, "Ctrl+,")
         menu.addSeparator()
         _add(menu, "&Quit", window.close, _Keys.Quit)
 
@@ -93,6 +94,10 @@ class Menus(QObject):
         for reversal in self.reversals:
             reversal.setShortcut(QKeySequence(reversal.keys))
         menu.addActions(self.reversals)
+        menu.addSeparator()
+        _add(menu, "&Larger interface", partial(window.step_zoom, 1), _Keys.ZoomIn, "Ctrl+=")
+        _add(menu, "S&maller interface", partial(window.step_zoom, -1), _Keys.ZoomOut)
+        _add(menu, "Us&ual size", window.reset_zoom, "Ctrl+0")
         menu.addSeparator()
         looks = QActionGroup(menu)
         self._looks: dict[Appearance, QAction] = {}
@@ -160,11 +165,10 @@ def _add(
     menu: QMenu,
     text: str,
     do: Callable[[], object],
-    keys: QKeySequence.StandardKey | str | None = None,
+    *keys: QKeySequence.StandardKey | str,
 ) -> QAction:
     action = QAction(text, menu)
-    if keys is not None:
-        action.setShortcut(QKeySequence(keys))
+    action.setShortcuts([QKeySequence(each) for each in keys])
     action.triggered.connect(lambda: do())
     menu.addAction(action)
     return action

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QSizePolicy
 
@@ -15,7 +15,7 @@ from inspector.analysis.tiles import TilePlan, plan_tile
 from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
-from inspector.gui.profile_pane import AXIS_WIDTH, HALF, ProfilePane
+from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
 from inspector.gui.theme import faint
 from inspector.values.regions import Plane
 
@@ -115,12 +115,12 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._shown: list[Picture | None] = [None, None]
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
         self._bar.setImageItem([], insert_in=self.getPlotItem())
-        self._bar.axis.setWidth(AXIS_WIDTH)
         self._add_profiles()
         for axis in (*self._axes.values(), self._bar.axis):
             # Each tick is several calls from Python: most of what a repaint costs.
             axis.setStyle(maxTickLevel=0)
             axis.enableAutoSIPrefix(False)
+        self._take_font()
         scene = self.scene()
         # Else the items are moved while they are painted, and all of it is painted once more.
         self._box.sigRangeChanged.connect(lambda: scene.prepareForPaint())
@@ -373,6 +373,23 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         super().resizeEvent(event)
         if hasattr(self, "row_pane"):
             self._arrange()
+
+    def _take_font(self) -> None:
+        """Write the axes in the size of the interface."""
+        font = self.font()
+        self.numbers.take_font(font)
+        for axis in (*self._axes.values(), self._bar.axis):
+            axis.setTickFont(font)
+            axis.label.setFont(font)
+        self._bar.axis.setWidth(axis_width(font))
+        for pane in (self.row_pane, self.column_pane):
+            pane.take_font(font)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_bar"):
+            self._take_font()
+            self.moved.emit()  # there is more or less room for the picture
 
     def take_palette(self, colours: QPalette) -> None:
         """Take up the colours of the window."""

@@ -8,7 +8,15 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPalette
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPalette,
+)
 
 from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
@@ -30,13 +38,18 @@ _WIDE: Final = 4
 #: where they are smallest, NaN beside it.
 _EDGES: Final = {1: 1, 2: -1, 4: 0}
 
-#: Room that an axis of values takes for six digits and a sign, and for a line of text (px).
-AXIS_WIDTH: Final = 58
-AXIS_HEIGHT: Final = 20
+#: Room on an axis of values besides its numbers (px): beside them, and below.
+_BESIDE: Final = 6
+_BELOW: Final = 6
 
 #: How far a number at an end of the axis may stand out, and the room between two numbers (px).
 _BEYOND: Final = 24
 _BETWEEN: Final = 4.0
+
+
+def axis_width(font: QFont) -> int:
+    """The room that an axis takes for its numbers (px)."""
+    return QFontMetrics(font).horizontalAdvance("−0.0000") + _BESIDE
 
 
 class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -63,10 +76,6 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._colours: dict[str, QColor] = {}
         self.axis = pg.AxisItem("bottom" if upright else "left")
         self.axis.setStyle(hideOverlappingLabels=_BEYOND)
-        if upright:
-            self.axis.setHeight(AXIS_HEIGHT)
-        else:
-            self.axis.setWidth(AXIS_WIDTH)
         self.setFlag(self.GraphicsItemFlag.ItemClipsToShape)
         for signal in (box.sigRangeChanged, box.sigResized, self.geometryChanged):
             signal.connect(lambda *_: self._arrange())
@@ -88,6 +97,15 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
     def scale(self) -> Levels | None:
         """The values at the two ends of the axis; None while nothing finite is in view."""
         return self._scale
+
+    def take_font(self, font: QFont) -> None:
+        """Write the axis in a font, and leave it the room that it needs."""
+        self.setFont(font)
+        self.axis.setTickFont(font)
+        if self._upright:
+            self.axis.setHeight(QFontMetrics(font).height() + _BELOW)
+        else:
+            self.axis.setWidth(axis_width(font))
 
     def show_curve(self, curve: Curve | None) -> None:
         """Draw another curve, or none."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontDatabase
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from inspector.gui.fonts import fixed_font, scaled
 from inspector.gui.status_line import ReadOut
+
+#: How much larger than other text the number is.
+_LARGE: Final = 2.5
 
 
 class ScalarView(QWidget):
@@ -15,10 +20,8 @@ class ScalarView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._number, self._bits = QLabel(), QLabel()
-        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-        self._bits.setFont(font)
-        font.setPointSizeF(font.pointSizeF() * 2.5)
-        self._number.setFont(font)
+        self._bits.setFont(fixed_font())
+        self._take_font()
         self._number.setTextFormat(Qt.TextFormat.PlainText)
         self._number.setAccessibleName("The number")
         self._bits.setAccessibleName("Its bits")
@@ -34,6 +37,16 @@ class ScalarView(QWidget):
             label.setWordWrap(True)
             layout.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
+
+    def _take_font(self) -> None:
+        font = scaled(self.font(), _LARGE)
+        font.setFamilies(fixed_font().families())
+        self._number.setFont(font)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._take_font()
 
     @property
     def number(self) -> str:

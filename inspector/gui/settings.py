@@ -17,9 +17,8 @@ from inspector.gui.theme import Appearance
 #: The application's name: of the folder of its settings, too.
 NAME: Final = "tensor-inspector"
 
-#: Percent: how small and how large the interface may be, beside fonts of the system's size.
-SMALLEST_ZOOM: Final = 50
-LARGEST_ZOOM: Final = 300
+#: The sizes that the interface can have, in percent of the system's.
+ZOOMS: Final = (50, 60, 70, 80, 90, 100, 110, 125, 150, 175, 200, 250, 300)
 
 #: Bytes that the window may take beyond that of the empty one, unless somebody says otherwise.
 USUAL_MEMORY: Final = 400_000_000
@@ -158,7 +157,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "more_figures": ("view/more figures", _flag),
     "log_counts": ("view/log counts", _flag),
     "appearance": ("program/appearance", _one_of("system", "light", "dark")),
-    "zoom": ("program/zoom", _number(SMALLEST_ZOOM, LARGEST_ZOOM)),
+    "zoom": ("program/zoom", _number(ZOOMS[0], ZOOMS[-1])),
     "memory": ("program/memory", _number(0, 2**50)),
     "restores_session": ("program/restore session", _flag),
     "double_click_offered": ("program/double-click offered", _flag),

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontDatabase, QFontMetrics, QPalette
+from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -27,6 +27,7 @@ from inspector.analysis.histogram import Histogram
 from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
+from inspector.gui.fonts import fixed_font
 from inspector.gui.kept_tiles import identity_of
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
@@ -66,6 +67,8 @@ _MORE: Final[tuple[tuple[str, str, str], ...]] = (
 _TIPS: Final = {key: tip for key, _, tip in _ROWS + _MORE}
 #: Characters that a figure takes at the most: -1.23457e+308j.
 _CHARACTERS: Final = 14
+#: Characters of where a figure was found that can be read at least; the rest is in its tooltip.
+_PLACE_CHARACTERS: Final = 12
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -131,6 +134,7 @@ class StatisticsPanel(QWidget):
         position.plane_changed.connect(self._moved)
         position.cell_changed.connect(self._moved)
         self._take_palette()
+        self._take_font()
 
     def _build_parts(self) -> QComboBox:
         self.part_box = QComboBox()
@@ -149,18 +153,15 @@ class StatisticsPanel(QWidget):
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(2, 1)
-        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        font = fixed_font()
         for row, (key, name, tip) in enumerate(_ROWS + _MORE):
             label, figure, place = QLabel(name), QLabel(), QLabel()
             figure.setFont(font)
             figure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             for widget in (label, figure):
                 widget.setToolTip(tip)
-            # Of one width whatever they say, or every new figure would lay out the whole page.
-            figure.setMinimumWidth(QFontMetrics(font).horizontalAdvance("0") * _CHARACTERS)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight)
             place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-            place.setMinimumWidth(90)
             place.linkActivated.connect(self._go)
             place.setAccessibleName(f"Position of the {name.lower()}")
             grid.addWidget(label, row, 0)
@@ -168,6 +169,14 @@ class StatisticsPanel(QWidget):
             grid.addWidget(place, row, 2)
             self._names[key], self._figures[key], self._places[key] = label, figure, place
         return grid
+
+    def _take_font(self) -> None:
+        for figure in self._figures.values():
+            # Of one width whatever they say, or every new figure would lay out the whole page.
+            figure.setMinimumWidth(figure.fontMetrics().horizontalAdvance("0") * _CHARACTERS)
+        for place in self._places.values():
+            place.setMinimumWidth(place.fontMetrics().horizontalAdvance("0") * _PLACE_CHARACTERS)
+        self._plot.getPlotItem().getAxis("bottom").setTickFont(self.font())
 
     def _build_histogram(self) -> Any:
         self._plot = pg.PlotWidget()
@@ -429,6 +438,8 @@ class StatisticsPanel(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_curve"):
             self._take_palette()
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "_curve"):
+            self._take_font()
 
     def _take_palette(self) -> None:
         colours = self.palette()

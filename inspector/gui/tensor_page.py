@@ -133,10 +133,7 @@ class TensorPage(QWidget):
 
     def _build_header(self) -> None:
         self._name = ElidedLabel()
-        font = self._name.font()
-        font.setPointSizeF(font.pointSizeF() * 1.25)
-        font.setBold(True)
-        self._name.setFont(font)
+        self._name.set_title()
         self._facts = ElidedLabel(Qt.TextElideMode.ElideRight)
         self.conversion = ConversionLine()
         self.form_box = FormBox()

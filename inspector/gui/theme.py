@@ -9,6 +9,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from inspector.gui.fonts import scaled
+
 Appearance = Literal["system", "light", "dark"]
 
 Rgb = tuple[int, int, int]
@@ -145,13 +147,15 @@ def is_dark(of: QPalette) -> bool:
 
 
 class Theme(QObject):
-    """Gives the application its palette, and follows the system where asked to.
+    """Gives the application its palette and the size of its font.
+
+    It follows the system where it is asked to.
 
     Parameters
     ----------
     guest
-        Whether the application is somebody else's. It keeps its own palette, unless the user asks
-        for light or dark.
+        Whether the application is somebody else's. It keeps its own palette and font, unless the
+        user asks for others.
     """
 
     changed = Signal()
@@ -161,6 +165,8 @@ class Theme(QObject):
         self._application = application
         self._found = application.palette() if guest else None
         self._appearance: Appearance = "system"
+        self._font = application.font()
+        self._zoom = 100
         application.styleHints().colorSchemeChanged.connect(self._apply)
         self._apply()
 
@@ -173,6 +179,17 @@ class Theme(QObject):
         """Be light, be dark, or follow the system."""
         self._appearance = appearance
         self._apply()
+
+    @property
+    def zoom(self) -> int:
+        """The size of the interface, in percent of the system's."""
+        return self._zoom
+
+    def set_zoom(self, percent: int) -> None:
+        """Make the interface larger or smaller."""
+        if percent != self._zoom:
+            self._zoom = percent
+            self._application.setFont(scaled(self._font, percent / 100))
 
     def _apply(self) -> None:
         if self._found is not None and self._appearance == "system":

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from inspector.gui.fonts import scaled
+
+#: How much larger than other text the title is.
+_TITLE: Final = 1.7
 
 
 class WelcomePage(QWidget):
@@ -17,10 +24,8 @@ class WelcomePage(QWidget):
         super().__init__(parent)
         picture = QLabel()
         picture.setPixmap(icon.pixmap(96, 96))
-        title = QLabel("Drop a checkpoint here")
-        font = title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.7)
-        title.setFont(font)
+        self._title = title = QLabel("Drop a checkpoint here")
+        title.setFont(scaled(self.font(), _TITLE))
         formats = QLabel(".pt  .pth  .ckpt  .bin  .safetensors — recognised by content")
         promise = QLabel("Nothing in a file is ever executed, and your file is never changed.")
         for label in (formats, promise):
@@ -49,3 +54,8 @@ class WelcomePage(QWidget):
         promise.setWordWrap(True)
         layout.addWidget(promise)
         layout.addStretch(3)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._title.setFont(scaled(self.font(), _TITLE))

@@ -33,7 +33,7 @@ settings = st.builds(
     square=st.booleans(),
     number_formats=st.lists(texts, max_size=5).map(tuple),
     appearance=st.sampled_from(["system", "light", "dark"]),
-    zoom=st.integers(module.SMALLEST_ZOOM, module.LARGEST_ZOOM),
+    zoom=st.sampled_from(module.ZOOMS),
     restores_session=st.booleans(),
 )
 #: What may stand behind a key: sound, of another type, too large, or nothing that was ever written.
@@ -77,7 +77,7 @@ def test_a_value_that_makes_no_sense_counts_as_not_set(
     )
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     found = SettingsStore(path).current
-    assert module.SMALLEST_ZOOM <= found.zoom <= module.LARGEST_ZOOM
+    assert module.ZOOMS[0] <= found.zoom <= module.ZOOMS[-1]
     assert found.appearance in ("system", "light", "dark")
     assert all(isinstance(size, int) for size in found.main_splitter)
     for field in fields(Settings):

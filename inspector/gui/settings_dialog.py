@@ -1,0 +1,106 @@
+"""Where the user sees and changes what the program keeps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.gui.settings import ZOOMS, Settings, SettingsStore
+from inspector.gui.theme import Appearance
+
+_APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
+    ("system", "As the system"),
+    ("light", "Light"),
+    ("dark", "Dark"),
+)
+
+
+class SettingsDialog(QDialog):
+    """Each control says below itself what it does, and does it at once."""
+
+    #: An `Appearance`.
+    appearance_chosen = Signal(str)
+    #: Percent.
+    zoom_chosen = Signal(int)
+
+    def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setVerticalSpacing(2)
+        self._grid.setColumnStretch(1, 1)
+        self._build_look()
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 14)
+        layout.addLayout(self._grid)
+        layout.addStretch(1)
+        layout.addSpacing(10)
+        layout.addWidget(buttons)
+        self._show(settings.current)
+        settings.changed.connect(self._take)
+
+    def _build_look(self) -> None:
+        self.appearance = QComboBox()
+        for appearance, label in _APPEARANCES:
+            self.appearance.addItem(label, appearance)
+        self.appearance.activated.connect(
+            lambda _: self.appearance_chosen.emit(self.appearance.currentData())
+        )
+        self.add_row(
+            "Colours",
+            self.appearance,
+            "Light or dark. “As the system” follows the desktop when that changes.",
+        )
+        self.zoom = QComboBox()
+        for percent in ZOOMS:
+            self.zoom.addItem(f"{percent} %", percent)
+        self.zoom.activated.connect(lambda _: self.zoom_chosen.emit(self.zoom.currentData()))
+        self.add_row(
+            "Size",
+            self.zoom,
+            "Of all text, and of what goes with it (Ctrl++, Ctrl+-; Ctrl+0 for the usual size).",
+        )
+
+    def add_row(self, name: str, control: QWidget, words: str) -> None:
+        """Add a control below the others.
+
+        Parameters
+        ----------
+        words
+            What it does, in a sentence.
+        """
+        row = self._grid.rowCount()
+        label, explanation = QLabel(name), QLabel(words)
+        label.setBuddy(control)
+        explanation.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        explanation.setWordWrap(True)
+        explanation.setMinimumWidth(explanation.fontMetrics().averageCharWidth() * 52)
+        control.setAccessibleName(name)
+        control.setAccessibleDescription(words)
+        self._grid.addWidget(label, row, 0)
+        self._grid.addWidget(control, row, 1, Qt.AlignmentFlag.AlignLeft)
+        self._grid.addWidget(explanation, row + 1, 1)
+        self._grid.setRowMinimumHeight(row + 2, 10)
+
+    def _take(self, _: Settings, now: Settings) -> None:
+        self._show(now)
+
+    def _show(self, settings: Settings) -> None:
+        self.appearance.setCurrentIndex(self.appearance.findData(settings.appearance))
+        nearest = min(ZOOMS, key=lambda percent: abs(percent - settings.zoom))
+        self.zoom.setCurrentIndex(self.zoom.findData(nearest))
