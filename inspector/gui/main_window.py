@@ -33,6 +33,7 @@ from inspector.gui.menus import Menus
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
+from inspector.gui.recents import RecentList, Recents
 from inspector.gui.settings import ZOOMS, Settings, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.status_line import SelectionLabel, StatusLine
@@ -78,8 +79,10 @@ class MainWindow(QMainWindow):
         self._memory = memory or MemoryBudget(self.settings.current.memory)
         self.runner = TaskRunner(self)
         self._open = OpenFiles(self.runner, self)
+        self.recents = Recents(self.settings, self.runner, self)
         self._loader = PageLoader(self.runner, self)
         self._changes: dict[int, str] = {}
+        self._sample: Path | None = None
         self._pending: Choice | None = None
         self._outgoing: Outgoing | None = None
         self._page: TensorPage | None = None
@@ -98,7 +101,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.tree = TensorTree(self.runner)
         self.file_page = FilePage(self.runner)
-        self.welcome = WelcomePage(icon)
+        self.recent_list = RecentList(self.recents)
+        self.welcome = WelcomePage(icon, self.recent_list)
         self.pages = QStackedWidget()
         self._blank = QWidget()
         for page in (self.welcome, self.file_page, self._blank):
@@ -129,7 +133,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.activity)
 
     def _connect(self) -> None:
-        self._open.was_read.connect(lambda file: self._changes.pop(file.number, None))
+        self._open.was_read.connect(self._note_read)
         self._open.changed.connect(self._show_files)
         self._open.wanted.connect(lambda file, tensor: self.tree.select(file.number, tensor))
         self._open.closed.connect(self._forget)
@@ -146,6 +150,7 @@ class MainWindow(QMainWindow):
         self.watch.noticed.connect(self._take_changes)
         self.double_click.message.connect(self._tell)
         self.welcome.open_requested.connect(self.ask_for_files)
+        self.recent_list.chosen.connect(lambda path: self.open_paths([path]))
         self.welcome.sample_requested.connect(self.open_sample)
 
     # Files --------------------------------------------------------------------------------------
@@ -185,6 +190,11 @@ class MainWindow(QMainWindow):
         """Offer to have checkpoints open by double-click, if they do not, and only once."""
         if self.settings.is_kept:
             self.double_click.offer(self.settings)
+
+    def _note_read(self, file: OpenFile) -> None:
+        self._changes.pop(file.number, None)
+        if file.live is None and file.path != self._sample:
+            self.recents.add(file.path)
 
     def _take_changes(self, changes: dict[int, str]) -> None:
         self._changes = changes
@@ -261,12 +271,14 @@ class MainWindow(QMainWindow):
 
     def open_sample(self) -> None:
         """Open the bundled sample."""
-        self.open_paths([resource_path("sample.pt")])
+        self._sample = resource_path("sample.pt")
+        self.open_paths([self._sample])
 
     # What is shown ------------------------------------------------------------------------------
 
     def _show_nothing(self) -> None:
         self.tree.setVisible(False)
+        self.recents.look()
         self.pages.setCurrentWidget(self.welcome)
         self.setWindowTitle(TITLE)
         self.status_line.show_element(None)

@@ -15,6 +15,7 @@ from inspector.gui.direction import ReverseAction
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.help_boxes import show_about, show_keys
+from inspector.gui.recents import RecentMenu
 from inspector.gui.theme import Appearance, Theme
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Menus(QObject):
     def _fill_file(self, menu: QMenu, window: MainWindow) -> None:
         _add(menu, "&Open…", window.ask_for_files, _Keys.Open)
         _add(menu, "Open &folder…", window.ask_for_folder, "Ctrl+Shift+O")
+        self.recent = RecentMenu(window.recents, menu)
+        self.recent.chosen.connect(lambda path: window.open_paths([path]))
+        menu.addMenu(self.recent)
         _add(menu, "Open the &sample", window.open_sample)
         menu.addSeparator()
         self._reload = _add(menu, "&Reload", window.reload_chosen, _Keys.Refresh)

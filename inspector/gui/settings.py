@@ -44,6 +44,8 @@ class Settings:
         The widths or heights of their parts, px; empty for the usual ones.
     folder
         In which files were chosen last.
+    recent
+        The paths of the files and folders that were opened, the last first.
     levels, colour_map, reduction
         By their names. One that there is not is the usual one.
     logarithmic, square
@@ -73,6 +75,7 @@ class Settings:
     views_splitter: tuple[int, ...] = ()
     upper_splitter: tuple[int, ...] = ()
     folder: str = ""
+    recent: tuple[str, ...] = ()
     levels: str = ""
     colour_map: str = ""
     reduction: str = ""
@@ -146,6 +149,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "views_splitter": ("window/views splitter", _lengths),
     "upper_splitter": ("window/upper splitter", _lengths),
     "folder": ("files/folder", _text),
+    "recent": ("files/recent", _texts),
     "levels": ("view/levels", _text),
     "colour_map": ("view/colour map", _text),
     "reduction": ("view/reduction", _text),

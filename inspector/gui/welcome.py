@@ -9,9 +9,13 @@ from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from inspector.gui.fonts import scaled
+from inspector.gui.recents import RecentList
 
 #: How much larger than other text the title is.
 _TITLE: Final = 1.7
+
+#: Pixels that the list of what was opened lately takes at most.
+_WIDEST: Final = 560
 
 
 class WelcomePage(QWidget):
@@ -20,7 +24,7 @@ class WelcomePage(QWidget):
     open_requested = Signal()
     sample_requested = Signal()
 
-    def __init__(self, icon: QIcon, parent: QWidget | None = None) -> None:
+    def __init__(self, icon: QIcon, recent: RecentList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         picture = QLabel()
         picture.setPixmap(icon.pixmap(96, 96))
@@ -49,7 +53,14 @@ class WelcomePage(QWidget):
             layout.addWidget(label)
         layout.addSpacing(6)
         layout.addLayout(buttons)
-        layout.addSpacing(6)
+        recent.setMaximumWidth(_WIDEST)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(recent, 4)
+        row.addStretch(1)
+        layout.addSpacing(8)
+        layout.addLayout(row)
+        layout.addSpacing(8)
         promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
         promise.setWordWrap(True)
         layout.addWidget(promise)
