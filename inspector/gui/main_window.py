@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QMimeData, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QShowEvent
 from PySide6.QtWidgets import (
-    QApplication,
-    QFileDialog,
     QMainWindow,
     QMessageBox,
     QSplitter,
@@ -20,33 +18,34 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.checkpoints import SUFFIXES
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
+from inspector.gui.asking import Asking
+from inspector.gui.chosen_actions import ChosenActions
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.help_boxes import TITLE
+from inspector.gui.look import Look
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.menus import Menus
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
 from inspector.gui.recents import RecentList, Recents
-from inspector.gui.settings import ZOOMS, Settings, SettingsStore
+from inspector.gui.settings import Settings, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
-from inspector.gui.theme import Appearance, Theme
+from inspector.gui.theme import Theme
 from inspector.gui.view_settings import set_sizes, show_settings, with_page
 from inspector.gui.welcome import WelcomePage
 from inspector.resources import resource_path
 
 if TYPE_CHECKING:
     from inspector.gui.outgoing import Outgoing
-    from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
     from inspector.values.live import LiveObject
 
@@ -74,7 +73,6 @@ class MainWindow(QMainWindow):
         memory: MemoryBudget | None = None,
     ) -> None:
         super().__init__()
-        self._theme = theme
         self.settings = settings or SettingsStore()
         self._memory = memory or MemoryBudget(self.settings.current.memory)
         self.runner = TaskRunner(self)
@@ -84,10 +82,12 @@ class MainWindow(QMainWindow):
         self._changes: dict[int, str] = {}
         self._sample: Path | None = None
         self._pending: Choice | None = None
-        self._outgoing: Outgoing | None = None
         self._page: TensorPage | None = None
         self._lay_out()
-        self.menus = Menus(self.menuBar(), self, theme)
+        self.look = Look(theme, self.settings, self)
+        self.asking = Asking(self.settings, self)
+        self.chosen = ChosenActions(self.runner, self.tree, self._open, self)
+        self.menus = Menus(self.menuBar(), self)
         self.go_menu, self.copy_menu = self.menus.go, self.menus.copy_as
         self.form_menu = self.menus.form
         self._connect()
@@ -141,15 +141,16 @@ class MainWindow(QMainWindow):
         self._loader.ready.connect(self._take_page)
         self._loader.failed.connect(self._complain)
         self.tree.chosen.connect(self._choose)
-        self.tree.export_requested.connect(lambda choice: self._export(choice=choice))
-        self.tree.dragged.connect(self._drag)
+        for speaker in (self.chosen, self.look):
+            speaker.message.connect(self._tell)
+        self.asking.chosen.connect(self.open_paths)
         for page in (self.tree, self.file_page):
             page.close_requested.connect(self.close_file)
             page.reload_requested.connect(self.reload)
         self.change_bar.reload_requested.connect(self.reload)
         self.watch.noticed.connect(self._take_changes)
         self.double_click.message.connect(self._tell)
-        self.welcome.open_requested.connect(self.ask_for_files)
+        self.welcome.open_requested.connect(self.asking.for_files)
         self.recent_list.chosen.connect(lambda path: self.open_paths([path]))
         self.welcome.sample_requested.connect(self.open_sample)
 
@@ -168,7 +169,7 @@ class MainWindow(QMainWindow):
     @property
     def outgoing(self) -> Outgoing | None:
         """What writes tensors to files; None until the first one was chosen."""
-        return self._outgoing
+        return self.chosen.outgoing
 
     @property
     def read_out(self) -> str:
@@ -208,7 +209,7 @@ class MainWindow(QMainWindow):
         self.change_bar.show_change(file, change)
 
     def reload(self, file: OpenFile) -> None:
-        """Read a file again, keeping what is chosen by name."""
+        """Read a file again, and choose in it what is chosen, by name."""
         if self._open.find(file.number) is None:
             return
         choice = self.tree.choice
@@ -240,34 +241,19 @@ class MainWindow(QMainWindow):
         if self.tree.choice is not None:
             self.reload(self.tree.choice.file)
 
+    def reload_all(self) -> None:
+        """Read every file again; what is chosen stays it."""
+        choice = self._choice
+        for file in self.files:
+            if choice is not None and file.number == choice.file.number:
+                self.reload(file)
+            else:
+                self._open.reload(file, None, choose=False)
+
     def close_chosen(self) -> None:
         """Close the file that is chosen, or in which something is."""
         if self.tree.choice is not None:
             self.close_file(self.tree.choice.file)
-
-    def ask_for_files(self) -> None:
-        """Let the user choose files to open."""
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        kinds = (f"Checkpoints ({patterns})", "All files (*)")
-        self._ask("Open checkpoints", QFileDialog.FileMode.ExistingFiles, kinds)
-
-    def ask_for_folder(self) -> None:
-        """Let the user choose a folder to open."""
-        self._ask("Open a folder of checkpoints", QFileDialog.FileMode.Directory)
-
-    def _ask(self, title: str, mode: QFileDialog.FileMode, kinds: Sequence[str] = ()) -> None:
-        dialog = QFileDialog(self, title, self.settings.current.folder)
-        dialog.setFileMode(mode)
-        if kinds:
-            dialog.setNameFilters(kinds)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self._take_asked)
-        dialog.open()
-
-    def _take_asked(self, names: Sequence[str]) -> None:
-        folder = str(Path(names[0]).parent)
-        self.settings.update(lambda settings: replace(settings, folder=folder))
-        self.open_paths(Path(name) for name in names)
 
     def open_sample(self) -> None:
         """Open the bundled sample."""
@@ -334,11 +320,9 @@ class MainWindow(QMainWindow):
         self._loader.begin()
 
     def _take_page(self, page: TensorPage) -> None:
-        from inspector.gui.outgoing import Outgoing
-
         self._page = page
         page.heatmap.kept.set_limit(self._memory.pictures)
-        self._outgoing = Outgoing(self.runner, self.tree, page, self)
+        self.chosen.take_page(page)
         self.pages.addWidget(page)
         page.read_out.connect(self.status_line.show_element)
         page.forms_changed.connect(self.form_menu.set_forms)
@@ -358,10 +342,6 @@ class MainWindow(QMainWindow):
         page.heatmap.controls.profiles.toggled.connect(self.menus.profiles.setChecked)
         page.python.addActions(self.menus.python)
         page.message.connect(self._tell)
-        page.export_requested.connect(self.export)
-        page.export_selected_requested.connect(self.export_selected)
-        self._outgoing.message.connect(self._tell)
-        self._outgoing.failed.connect(page.show_error)
         show_settings(self.settings.current, page)
         if self._pending is not None:
             page.show_choice(self._pending)
@@ -373,8 +353,6 @@ class MainWindow(QMainWindow):
 
     def _complain(self, error: InspectorError) -> None:
         QMessageBox.critical(self, TITLE, str(error))
-
-    # Memory ------------------------------------------------------------------------------------
 
     @property
     def memory(self) -> MemoryBudget:
@@ -388,42 +366,6 @@ class MainWindow(QMainWindow):
         if self._page is not None:
             self._page.heatmap.kept.set_limit(memory.pictures)
 
-    # Export and copy ----------------------------------------------------------------------------
-
-    def export(self) -> None:
-        """Ask what to write of what is chosen, how and where, and write it."""
-        self._export(choice=self.tree.choice)
-
-    def export_shown(self) -> None:
-        """The same, for the rows and columns that are shown."""
-        self._export(choice=self.tree.choice, part="shown")
-
-    def export_selected(self) -> None:
-        """The same, for the selected values."""
-        self._export(choice=self.tree.choice, part="selected")
-
-    def save_picture(self) -> None:
-        """Ask where to write the picture of the shown plane, and write it."""
-        if self._outgoing is not None:
-            self._outgoing.save_picture(self._open_files())
-
-    def copy_picture(self) -> None:
-        """Put the picture of the shown plane on the clipboard."""
-        if self._outgoing is not None:
-            self._outgoing.copy_picture()
-
-    def _export(self, choice: Choice | None, part: Part = "whole") -> None:
-        if choice is not None and self._outgoing is not None:
-            self._outgoing.export(choice, self._open_files(), part)
-
-    def _drag(self, choice: Choice) -> None:
-        if self._outgoing is not None:
-            self._outgoing.drag(choice)
-
-    def _open_files(self) -> tuple[Path, ...]:
-        """Every file that is open, none of which is ever written to."""
-        return tuple(path for file in self.files for path in file.protected)
-
     def colour_values(self) -> None:
         """Colour the values like the picture, or not, as the menu says."""
         if self._page is not None:
@@ -433,28 +375,6 @@ class MainWindow(QMainWindow):
         """Show curves of the current row and column, or not, as the menu says."""
         if self._page is not None:
             self._page.heatmap.controls.profiles.setChecked(self.menus.profiles.isChecked())
-
-    def copy_values(self) -> None:
-        """Copy the selected values as tab-separated text."""
-        if self._page is not None:
-            self._page.grid.copy()
-
-    def copy_exact_value(self) -> None:
-        """Copy the current value with all its digits."""
-        if self._page is not None:
-            self._page.copy_exact()
-
-    def copy_python(self, part: Part) -> None:
-        """Copy Python that makes the tensor, or a part of it."""
-        if self._page is not None:
-            self._page.copy_python(part)
-
-    def copy_tensor_name(self) -> None:
-        """Copy the name of the tensor that is chosen."""
-        choice = self.tree.choice
-        if choice is not None and choice.entry is not None:
-            QApplication.clipboard().setText(choice.entry.name)
-            self._tell("Copied the tensor's name")
 
     # Drops --------------------------------------------------------------------------------------
 
@@ -486,8 +406,7 @@ class MainWindow(QMainWindow):
         self.settings.update(self._with_state)
         self._loader.stop()
         self.runner.close()
-        if self._outgoing is not None:
-            self._outgoing.close()
+        self.chosen.close()
         self._open.release()
         super().closeEvent(event)
         self.closed.emit(self)
@@ -514,33 +433,11 @@ class MainWindow(QMainWindow):
         if self.settings.problem:
             self._tell(self.settings.problem)
 
-    def set_appearance(self, appearance: Appearance) -> None:
-        """Be light, be dark, or follow the system; now and from now on."""
-        self.settings.update(lambda settings: replace(settings, appearance=appearance))
-        self._theme.set_appearance(appearance)
-
-    def set_zoom(self, percent: int) -> None:
-        """Give the interface a size, in percent of the system's; now and from now on."""
-        self.settings.update(lambda settings: replace(settings, zoom=percent))
-        self._theme.set_zoom(percent)
-        self._tell(f"Interface: {percent} %")
-
-    def step_zoom(self, step: int) -> None:
-        """Make the interface a step larger (1) or smaller (-1)."""
-        zoom = self._theme.zoom
-        others = [each for each in ZOOMS if (each - zoom) * step > 0]
-        if others:
-            self.set_zoom(min(others) if step > 0 else max(others))
-
-    def reset_zoom(self) -> None:
-        """Give the interface its usual size."""
-        self.set_zoom(100)
-
     def show_settings(self) -> None:
         """Let the user see and change the settings."""
         dialog = SettingsDialog(self.settings, self)
-        dialog.appearance_chosen.connect(self.set_appearance)
-        dialog.zoom_chosen.connect(self.set_zoom)
+        dialog.appearance_chosen.connect(self.look.set_appearance)
+        dialog.zoom_chosen.connect(self.look.set_zoom)
         dialog.open()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.help_boxes import show_about, show_keys
 from inspector.gui.recents import RecentMenu
-from inspector.gui.theme import Appearance, Theme
+from inspector.gui.theme import Appearance
 
 if TYPE_CHECKING:
     from inspector.gui.main_window import MainWindow
@@ -26,7 +26,7 @@ _Keys = QKeySequence.StandardKey
 
 _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
     ("system", "As the &system"),
-    ("light", "&Light"),
+    ("light", "L&ight"),
     ("dark", "&Dark"),
 )
 
@@ -34,9 +34,9 @@ _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
 class Menus(QObject):
     """Fills a window's menu bar. Which actions can be done is said by `update`."""
 
-    def __init__(self, bar: QMenuBar, window: MainWindow, theme: Theme) -> None:
+    def __init__(self, bar: QMenuBar, window: MainWindow) -> None:
         super().__init__(window)
-        self._theme = theme
+        self._theme = window.look.theme
         self._fill_file(bar.addMenu("&File"), window)
         self._fill_edit(bar.addMenu("&Edit"), window)
         self._fill_view(bar.addMenu("&View"), window)
@@ -48,32 +48,37 @@ class Menus(QObject):
         _add(help_menu, "&About", partial(show_about, window))
 
     def _fill_file(self, menu: QMenu, window: MainWindow) -> None:
-        _add(menu, "&Open…", window.ask_for_files, _Keys.Open)
-        _add(menu, "Open &folder…", window.ask_for_folder, "Ctrl+Shift+O")
+        _add(menu, "&Open…", window.asking.for_files, _Keys.Open)
+        _add(menu, "Open &folder…", window.asking.for_folder, "Ctrl+Shift+O")
         self.recent = RecentMenu(window.recents, menu)
         self.recent.chosen.connect(lambda path: window.open_paths([path]))
         menu.addMenu(self.recent)
         _add(menu, "Open the &sample", window.open_sample)
         menu.addSeparator()
         self._reload = _add(menu, "&Reload", window.reload_chosen, _Keys.Refresh)
-        self._close = _add(menu, "&Close file", window.close_chosen, _Keys.Close)
+        self._reload_all = _add(menu, "Reload a&ll", window.reload_all, "Shift+F5")
+        self._reveal = _add(menu, "Show in fol&der", window.chosen.reveal)
+        self._close = _add(menu, "&Close file", window.close_chosen, "Ctrl+W", _Keys.Close)
         self._close_all = _add(menu, "Close &all", window.close_all, "Ctrl+Shift+W")
         menu.addSeparator()
         menu.addAction(window.double_click.action)
         menu.aboutToShow.connect(window.double_click.look)
-        _add(menu, "Se&ttings…", window.show_settings, _Keys.Preferences, "Ctrl+,")
+        _add(menu, "Se&ttings…", window.show_settings, "Ctrl+,", _Keys.Preferences)
         menu.addSeparator()
-        _add(menu, "&Quit", window.close, _Keys.Quit)
+        _add(menu, "&Quit", window.close, "Ctrl+Q", _Keys.Quit)
 
     def _fill_edit(self, menu: QMenu, window: MainWindow) -> None:
-        self.copy_values = _add(menu, "&Copy values", window.copy_values, _Keys.Copy)
+        self.copy_values = _add(menu, "&Copy values", window.chosen.copy_values, _Keys.Copy)
         # In the tree and in text, the same keys copy what is chosen there.
         self.copy_values.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.copy_as = CopyMenu(menu)
         menu.addMenu(self.copy_as)
-        self.copy_exact = _add(menu, "Copy &exact value", window.copy_exact_value, "Ctrl+Alt+C")
-        self._copy_picture = _add(menu, "Copy &picture", window.copy_picture, "Ctrl+Alt+P")
-        self._copy_name = _add(menu, "Copy tensor &name", window.copy_tensor_name)
+        self.copy_exact = _add(
+            menu, "Copy &exact value", window.chosen.copy_exact_value, "Ctrl+Alt+C"
+        )
+        self._copy_picture = _add(menu, "Copy &picture", window.chosen.copy_picture, "Ctrl+Alt+P")
+        self._copy_name = _add(menu, "Copy tensor &name", window.chosen.copy_name)
+        self._copy_path = _add(menu, "Copy file pat&h", window.chosen.copy_path)
         _add(menu, "&Filter tensors", window.tree.focus_filter, _Keys.Find)
 
     def _fill_view(self, menu: QMenu, window: MainWindow) -> None:
@@ -99,14 +104,14 @@ class Menus(QObject):
             reversal.setShortcut(QKeySequence(reversal.keys))
         menu.addActions(self.reversals)
         menu.addSeparator()
-        _add(menu, "&Larger interface", partial(window.step_zoom, 1), _Keys.ZoomIn, "Ctrl+=")
-        _add(menu, "S&maller interface", partial(window.step_zoom, -1), _Keys.ZoomOut)
-        _add(menu, "Us&ual size", window.reset_zoom, "Ctrl+0")
+        _add(menu, "&Larger interface", partial(window.look.step_zoom, 1), _Keys.ZoomIn, "Ctrl+=")
+        _add(menu, "S&maller interface", partial(window.look.step_zoom, -1), _Keys.ZoomOut)
+        _add(menu, "Us&ual size", window.look.reset_zoom, "Ctrl+0")
         menu.addSeparator()
         looks = QActionGroup(menu)
         self._looks: dict[Appearance, QAction] = {}
         for appearance, label in _APPEARANCES:
-            action = _add(menu, label, partial(window.set_appearance, appearance))
+            action = _add(menu, label, partial(window.look.set_appearance, appearance))
             action.setCheckable(True)
             looks.addAction(action)
             self._looks[appearance] = action
@@ -117,13 +122,15 @@ class Menus(QObject):
         self.form = FormMenu("Show &as", menu)
         menu.addMenu(self.form)
         menu.addSeparator()
-        self._export = _add(menu, "&Export…", window.export, "Ctrl+E")
+        self._export = _add(menu, "&Export…", window.chosen.export, "Ctrl+E")
         self._export.setToolTip("Write tensors to a file")
-        shown = window.export_shown
+        shown = window.chosen.export_shown
         self._export_shown = _add(menu, "Export what is &shown…", shown, "Ctrl+Shift+E")
-        self._save_picture = _add(menu, "Save p&icture…", window.save_picture, "Ctrl+Shift+S")
+        self._save_picture = _add(
+            menu, "Save p&icture…", window.chosen.save_picture, "Ctrl+Shift+S"
+        )
         menu.addSeparator()
-        copy = window.copy_python
+        copy = window.chosen.copy_python
         self.python = (
             _add(menu, "Copy as &Python", partial(copy, "whole"), "Ctrl+Shift+C"),
             _add(menu, "Copy what is sho&wn as Python", partial(copy, "shown")),
@@ -154,6 +161,8 @@ class Menus(QObject):
         is_stored = has_tensor and choice is not None and choice.file.live is None
         for action in self.python:
             action.setEnabled(is_stored)
+        for action in (self._reveal, self._copy_path):
+            action.setEnabled(choice is not None and choice.file.live is None)
         self.go.set_available(has_tensor)
         if not has_tensor:
             self.form.set_forms((), "values")
@@ -161,7 +170,7 @@ class Menus(QObject):
 
     def set_files(self, any_open: bool) -> None:
         """Whether there is a file to be read again or closed."""
-        for action in (self._reload, self._close, self._close_all):
+        for action in (self._reload, self._reload_all, self._close, self._close_all):
             action.setEnabled(any_open)
 
 
@@ -172,7 +181,16 @@ def _add(
     *keys: QKeySequence.StandardKey | str,
 ) -> QAction:
     action = QAction(text, menu)
-    action.setShortcuts([QKeySequence(each) for each in keys])
+    action.setShortcuts(list(dict.fromkeys(_sequences(keys))))
     action.triggered.connect(lambda: do())
     menu.addAction(action)
     return action
+
+
+def _sequences(keys: Iterable[QKeySequence.StandardKey | str]) -> Iterator[QKeySequence]:
+    """All that stand for the same; the platform may have none for a standard key, or several."""
+    for each in keys:
+        if isinstance(each, str):
+            yield QKeySequence(each)
+        else:
+            yield from QKeySequence.keyBindings(each)

@@ -44,6 +44,8 @@ class OpenFiles(QObject):
         self._number = 0
         #: By the files' numbers: which tensor to choose as soon as it is read.
         self._tensors: dict[int, str] = {}
+        #: The numbers of files that are read again without being chosen.
+        self._unwanted: set[int] = set()
 
     @property
     def files(self) -> Sequence[OpenFile]:
@@ -112,18 +114,23 @@ class OpenFiles(QObject):
         if before.checkpoint is not None:
             before.checkpoint.close()
         self.changed.emit()
-        self.select_first(file)
+        if file.number in self._unwanted:
+            self._unwanted.discard(file.number)
+        else:
+            self.select_first(file)
 
     def select_first(self, file: OpenFile) -> None:
         """Want what a user wants to see first: a tensor, or what is wrong."""
         self.wanted.emit(file, self._tensors.pop(file.number, file.first))
 
-    def reload(self, file: OpenFile, tensor: str | None) -> None:
-        """Read a file that is open again, and choose a tensor in it by name."""
+    def reload(self, file: OpenFile, tensor: str | None, *, choose: bool = True) -> None:
+        """Read a file that is open again, and choose a tensor in it by name, or nothing at all."""
         current = self.find(file.number)
         if current is not None:
             if tensor is not None:
                 self._tensors[file.number] = tensor
+            if not choose:
+                self._unwanted.add(file.number)
             self._read(current)
 
     def close(self, file: OpenFile) -> None:

@@ -59,6 +59,8 @@ class TensorTree(QWidget):
     close_requested = Signal(object)
     #: An OpenFile.
     reload_requested = Signal(object)
+    #: An OpenFile: its folder is to be opened.
+    reveal_requested = Signal(object)
     #: A Choice, of a tensor or of what holds tensors.
     export_requested = Signal(object)
     #: A Choice, of a tensor that the mouse takes hold of and moves away with.
@@ -455,6 +457,7 @@ class TensorTree(QWidget):
             add("Copy Value", lambda: QGuiApplication.clipboard().setText(item.text))
         if file.live is None:
             add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
+            add("Show in Folder", lambda: self.reveal_requested.emit(file))
         menu.addSeparator()
         what = "File" if file.live is None else "Object"
         add(f"Reload {what}", lambda: self.reload_requested.emit(file))

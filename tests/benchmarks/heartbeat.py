@@ -102,7 +102,7 @@ def main(path: Path, target: Path) -> None:
         rest(window)
     stages["choose"] = heart.take()
     # With the dialog, but not with a window system's own for the choice of a file.
-    window.export()
+    window.chosen.export()
     dialog = window.findChild(ExportDialog)
     dialog.set_target(target)
     rest(window)

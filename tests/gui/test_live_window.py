@@ -161,7 +161,7 @@ def test_it_is_exported(qtbot: QtBot, tmp_path: Path) -> None:
     def act(window: MainWindow) -> None:
         page = page_of(qtbot, window, "tensor")
         assert not page.python.isVisible()  # no code can name what is in memory
-        window.export()
+        window.chosen.export()
         dialog = window.findChild(ExportDialog)
         assert dialog is not None
         (line,) = dialog.findChildren(QLineEdit)

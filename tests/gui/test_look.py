@@ -96,7 +96,7 @@ def test_keys_change_the_size_of_everything(
 def test_there_is_a_largest_and_a_smallest_size(window: MainWindow, theme: Theme) -> None:
     for step, end in ((1, ZOOMS[-1]), (-1, ZOOMS[0])):
         for _ in ZOOMS:
-            window.step_zoom(step)
+            window.look.step_zoom(step)
         assert theme.zoom == end
 
 
@@ -115,7 +115,7 @@ def test_the_dialog_does_at_once_what_is_chosen(
     dialog.zoom.setCurrentText("125 %")
     dialog.zoom.activated.emit(dialog.zoom.currentIndex())
     assert store.current.zoom == theme.zoom == 125
-    window.step_zoom(1)
+    window.look.step_zoom(1)
     assert dialog.zoom.currentText() == "150 %"
     qtbot.keyClick(dialog, Key.Key_Escape)
     assert not dialog.isVisible()
@@ -139,8 +139,8 @@ def test_the_next_start_looks_as_this_one_was_left(
     qapp: QApplication, window: MainWindow, theme: Theme, store: SettingsStore
 ) -> None:
     size = qapp.font().pointSizeF()
-    window.set_appearance("dark")
-    window.set_zoom(150)
+    window.look.set_appearance("dark")
+    window.look.set_zoom(150)
     kept = store.current
     theme.set_zoom(100)
     names = qapp.applicationName(), qapp.applicationDisplayName()

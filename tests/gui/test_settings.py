@@ -158,7 +158,7 @@ def test_without_a_place_for_them_settings_are_not_kept_and_it_is_said(
     window = MainWindow(Theme(qapp), store)
     qtbot.addWidget(window)
     assert window.read_out == store.problem
-    window.set_appearance("dark")
+    window.look.set_appearance("dark")
     assert store.current.appearance == "dark"
     window.close()
 

@@ -191,7 +191,7 @@ def test_the_form_is_exported(
 ) -> None:
     show(qtbot, window, checkpoint, "wave")
     pick(qtbot, window, "Magnitude")
-    window.export()
+    window.chosen.export()
     dialog = window.findChild(ExportDialog)
     assert dialog is not None
     dialog.set_target(tmp_path / "out.npy")
