@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QMainWindow,
     QMessageBox,
@@ -23,6 +23,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.asking import Asking
 from inspector.gui.chosen_actions import ChosenActions
+from inspector.gui.command_palette import CommandPalette
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         self.menus = Menus(self.menuBar(), self)
         self.go_menu, self.copy_menu = self.menus.go, self.menus.copy_as
         self.form_menu = self.menus.form
+        self.commands = CommandPalette(self.settings, self.menus.commands, self)
         self._connect()
         self._show_nothing()
         self.resize(1280, 800)
@@ -394,6 +396,11 @@ class MainWindow(QMainWindow):
             text = f"Only files on this computer can be opened, not {remote[0].toDisplayString()}"
             self._tell(display_text(text))
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        # Where nothing else is to be clicked.
+        super().mousePressEvent(event)
+        self.commands.close_down()
+
     # Window -------------------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -432,6 +439,10 @@ class MainWindow(QMainWindow):
         self.menus.profiles.setChecked(kept.profiles)
         if self.settings.problem:
             self._tell(self.settings.problem)
+
+    def show_commands(self) -> None:
+        """Let the user find any action by its name."""
+        self.commands.open_up()
 
     def show_settings(self) -> None:
         """Let the user see and change the settings."""

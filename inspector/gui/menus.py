@@ -83,6 +83,9 @@ class Menus(QObject):
 
     def _fill_view(self, menu: QMenu, window: MainWindow) -> None:
         menu.setToolTipsVisible(True)
+        self.commands = _add(menu, "Command &palette…", window.show_commands, "Ctrl+Shift+P")
+        self.commands.setToolTip("Find any command by a few letters of its name")
+        menu.addSeparator()
         _add(menu, "&Unfold all", window.tree.expand_all)
         _add(menu, "F&old all", window.tree.collapse_all)
         menu.addSeparator()

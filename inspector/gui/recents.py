@@ -161,9 +161,11 @@ class RecentMenu(QMenu):
         metrics = QFontMetrics(self.font())
         room = metrics.averageCharWidth() * _FOLDER_CHARACTERS
         folder = metrics.elidedText(folder_text(path), Qt.TextElideMode.ElideMiddle, room)
-        words = f"{display_text(path.name)} — {folder}".replace("&", "&&")
+        words = f"{display_text(path.name)} — {folder}"
         key = f"&{number} " if number < 10 else ""
-        action = QAction(key + words, self)
+        action = QAction(key + words.replace("&", "&&"), self)
+        # What it is called elsewhere, where its number means nothing.
+        action.setIconText(f"{display_text(path.name)} — {folder_text(path)}")
         missing = self._recents.is_missing(path)
         action.setEnabled(not missing)
         action.setToolTip(tip_text(path, missing=missing))

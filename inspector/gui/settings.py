@@ -64,6 +64,8 @@ class Settings:
         The size of the interface, in percent.
     memory
         How many bytes the window may take beyond that of the empty one.
+    commands
+        The names of the commands that were used in the palette, the last first.
     restores_session
         Whether the next start opens what is open at the end of this one.
     double_click_offered
@@ -89,6 +91,7 @@ class Settings:
     appearance: Appearance = "system"
     zoom: int = 100
     memory: int = USUAL_MEMORY
+    commands: tuple[str, ...] = ()
     restores_session: bool = False
     double_click_offered: bool = False
 
@@ -163,6 +166,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "appearance": ("program/appearance", _one_of("system", "light", "dark")),
     "zoom": ("program/zoom", _number(ZOOMS[0], ZOOMS[-1])),
     "memory": ("program/memory", _number(0, 2**50)),
+    "commands": ("program/commands", _texts),
     "restores_session": ("program/restore session", _flag),
     "double_click_offered": ("program/double-click offered", _flag),
 }
