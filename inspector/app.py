@@ -99,7 +99,10 @@ def run_window(
     window = MainWindow(theme, settings, memory)
     if isinstance(application, Application):
         application.file_requested.connect(lambda path: window.open_paths([path]))
-    window.open_paths(arrival.paths, tensor)
+    if arrival.paths:
+        window.open_paths(arrival.paths, tensor)
+    elif arrival.meeting is not None:  # a further window has another one's session
+        window.restore_session()
     window.show()
     if arrival.is_frozen:
         _say_why_there_are_two(window)

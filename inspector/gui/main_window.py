@@ -35,7 +35,8 @@ from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
 from inspector.gui.recents import RecentList, Recents
-from inspector.gui.settings import Settings, SettingsStore
+from inspector.gui.session import Return, session_of
+from inspector.gui.settings import Session, Settings, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tasks import TaskRunner
@@ -84,6 +85,8 @@ class MainWindow(QMainWindow):
         self._sample: Path | None = None
         self._pending: Choice | None = None
         self._page: TensorPage | None = None
+        #: The one to return to once there is a page.
+        self._session: Session | None = None
         self._lay_out()
         self.look = Look(theme, self.settings, self)
         self.asking = Asking(self.settings, self)
@@ -137,7 +140,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self._open.was_read.connect(self._note_read)
         self._open.changed.connect(self._show_files)
-        self._open.wanted.connect(lambda file, tensor: self.tree.select(file.number, tensor))
+        self._open.wanted.connect(self._select)
         self._open.closed.connect(self._forget)
         self.settings.failed.connect(self._tell)
         self._loader.ready.connect(self._take_page)
@@ -194,6 +197,15 @@ class MainWindow(QMainWindow):
         if self.settings.is_kept:
             self.double_click.offer(self.settings)
 
+    def restore_session(self) -> None:
+        """Open what was open at the end of the session before, if the settings say so."""
+        kept = self.settings.current
+        if kept.restores_session and kept.session.paths:
+            self._session = kept.session
+            paths = tuple(map(Path, kept.session.paths))
+            chosen = Path(kept.session.path) if kept.session.path else paths[-1]
+            self._open.restore(paths, chosen, kept.session.tensor or None)
+
     def _note_read(self, file: OpenFile) -> None:
         self._changes.pop(file.number, None)
         if file.live is None and file.path != self._sample:
@@ -224,6 +236,11 @@ class MainWindow(QMainWindow):
     def close_file(self, file: OpenFile) -> None:
         """Close a file; whatever runs for it stops."""
         self._open.close(file)
+
+    def _select(self, file: OpenFile, tensor: str | None) -> None:
+        if not self.tree.select(file.number, tensor) and tensor is not None:
+            self.tree.select(file.number, None)
+            self._tell(f"{display_text(file.name)} holds no tensor named {display_text(tensor)}")
 
     def _forget(self, file: OpenFile) -> None:
         """Show nothing of a file that was closed."""
@@ -345,6 +362,8 @@ class MainWindow(QMainWindow):
         page.python.addActions(self.menus.python)
         page.message.connect(self._tell)
         show_settings(self.settings.current, page)
+        if self._session is not None:
+            Return(self._session, page)
         if self._pending is not None:
             page.show_choice(self._pending)
             self.pages.setCurrentWidget(page)
@@ -422,6 +441,9 @@ class MainWindow(QMainWindow):
         """The settings, with what the window is like."""
         known = settings if self._page is None else with_page(settings, self._page)
         sizes = tuple(self._splitter.sizes())
+        if not any(file.live is not None for file in self.files):
+            session = session_of(self.files, self._choice, self._page)
+            known = replace(known, session=session if known.restores_session else Session())
         return replace(
             known,
             geometry=bytes(self.saveGeometry().data()),

@@ -72,6 +72,15 @@ class OpenFiles(QObject):
                 self.select_first(known)
         self.changed.emit()
 
+    def restore(self, paths: Sequence[Path], chosen: Path, tensor: str | None) -> None:
+        """Open files again, and choose but one of them, and a tensor in it by name."""
+        for path in paths:
+            file = OpenFile(self._next_number(), path)
+            if path != chosen:
+                self._unwanted.add(file.number)
+            self._add(file, tensor if path == chosen else None)
+        self.changed.emit()
+
     def open_live(self, value: LiveObject) -> None:
         """Look at an object of the running program; it is held until it is closed."""
         self._add(OpenFile(self._next_number(), Path(), live=value), None)
@@ -121,7 +130,8 @@ class OpenFiles(QObject):
 
     def select_first(self, file: OpenFile) -> None:
         """Want what a user wants to see first: a tensor, or what is wrong."""
-        self.wanted.emit(file, self._tensors.pop(file.number, file.first))
+        tensor = self._tensors.pop(file.number, file.first)
+        self.wanted.emit(file, tensor if file.error is None else None)
 
     def reload(self, file: OpenFile, tensor: str | None, *, choose: bool = True) -> None:
         """Read a file that is open again, and choose a tensor in it by name, or nothing at all."""

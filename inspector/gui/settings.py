@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,32 @@ _LARGEST_VALUE: Final = 2**18
 #: How Qt writes values of types of its own. Reading one can take any amount of memory, or end the
 #: process; none of ours is written so.
 _DANGEROUS: Final = (b"@Variant", b"@DateTime")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What was open when the program ended.
+
+    Attributes
+    ----------
+    paths
+        Of all files, in the order of opening.
+    path, tensor
+        The file in which something was chosen, and the tensor's name; empty for none.
+    element
+        The index of the cell that was current.
+    axes
+        The axes that ran down and across.
+    form
+        The form that was shown, by name.
+    """
+
+    paths: tuple[str, ...] = ()
+    path: str = ""
+    tensor: str = ""
+    element: tuple[int, ...] = ()
+    axes: tuple[int, ...] = ()
+    form: str = "values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +96,8 @@ class Settings:
         Whether the next start opens what is open at the end of this one.
     double_click_offered
         Whether the user was asked if checkpoints shall open by double-click.
+    session
+        What was open; nothing unless it is to be restored.
     """
 
     geometry: bytes = b""
@@ -94,6 +122,7 @@ class Settings:
     commands: tuple[str, ...] = ()
     restores_session: bool = False
     double_click_offered: bool = False
+    session: Session = field(default_factory=Session)
 
 
 # How a setting is checked: what JSON gives to what the field takes; ValueError for all else.
@@ -126,10 +155,29 @@ def _number(low: int, high: int) -> Callable[[Any], int]:
     return check
 
 
-def _lengths(found: Any) -> tuple[int, ...]:
-    if not isinstance(found, list):
+def _numbers(most: int) -> Callable[[Any], tuple[int, ...]]:
+    def check(found: Any) -> tuple[int, ...]:
+        if not isinstance(found, list):
+            raise ValueError
+        return tuple(map(_number(0, most), found))
+
+    return check
+
+
+_lengths: Final = _numbers(100_000)
+
+
+def _session(found: Any) -> Session:
+    if not isinstance(found, dict):
         raise ValueError
-    return tuple(map(_number(0, 100_000), found))
+    return Session(
+        _texts(found.get("paths")),
+        _text(found.get("path")),
+        _text(found.get("tensor")),
+        _numbers(2**63)(found.get("element")),
+        _numbers(2**63)(found.get("axes")),
+        _text(found.get("form")),
+    )
 
 
 def _bytes(found: Any) -> bytes:
@@ -169,12 +217,15 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "commands": ("program/commands", _texts),
     "restores_session": ("program/restore session", _flag),
     "double_click_offered": ("program/double-click offered", _flag),
+    "session": ("program/session", _session),
 }
 
 
 def _encode(value: object) -> str:
     """As JSON in ASCII, so that any name of a file comes back as it was."""
-    return json.dumps(base64.b64encode(value).decode() if isinstance(value, bytes) else value)
+    if isinstance(value, bytes):
+        value = base64.b64encode(value).decode()
+    return json.dumps(asdict(value) if isinstance(value, Session) else value)
 
 
 def _decode(found: object, check: Callable[[Any], Any]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -42,7 +44,9 @@ class SettingsDialog(QDialog):
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
+        self._settings = settings
         self._build_look()
+        self._build_start()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -76,6 +80,18 @@ class SettingsDialog(QDialog):
             "Of all text, and of what goes with it (Ctrl++, Ctrl+-; Ctrl+0 for the usual size).",
         )
 
+    def _build_start(self) -> None:
+        self.session = QCheckBox("Open what was open at the end")
+        self.session.toggled.connect(
+            lambda on: self._settings.update(lambda now: replace(now, restores_session=on))
+        )
+        self.add_row(
+            "Start",
+            self.session,
+            "The same files, with the tensor that was shown, its place and form; unless the "
+            "program is started with files of its own.",
+        )
+
     def add_row(self, name: str, control: QWidget, words: str) -> None:
         """Add a control below the others.
 
@@ -102,5 +118,6 @@ class SettingsDialog(QDialog):
 
     def _show(self, settings: Settings) -> None:
         self.appearance.setCurrentIndex(self.appearance.findData(settings.appearance))
+        self.session.setChecked(settings.restores_session)
         nearest = min(ZOOMS, key=lambda percent: abs(percent - settings.zoom))
         self.zoom.setCurrentIndex(self.zoom.findData(nearest))

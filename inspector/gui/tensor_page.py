@@ -27,6 +27,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.axis_bar import AxisBar
 from inspector.gui.conversion_line import ConversionLine
 from inspector.gui.form_controls import FormatBox, FormBox
+from inspector.gui.form_menu import FORMS
 from inspector.gui.go_menu import NAMES, Wanted
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
@@ -249,6 +250,10 @@ class TensorPage(QWidget):
         self.conversion.clear()
         self._stack.setCurrentWidget(self._views)
         self._ask(entry, self._wanted if self._wanted in forms_of(entry) else "values")
+
+    def prefer_form(self, form: str) -> None:
+        """Show the tensors that will be chosen in this form, if they have it."""
+        self._wanted = next((known for known in FORMS if known == form), self._wanted)
 
     def show_form(self, form: Form) -> None:
         """Show the tensor, and those after it that have this form, in this form."""

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.gui import settings as module
 from inspector.gui.main_window import MainWindow
-from inspector.gui.settings import Settings, SettingsStore
+from inspector.gui.settings import Session, Settings, SettingsStore
 from inspector.gui.theme import Theme
 
 #: Text as names of files can have it, a lone surrogate for a byte that is no UTF-8 included.
@@ -35,6 +35,14 @@ settings = st.builds(
     appearance=st.sampled_from(["system", "light", "dark"]),
     zoom=st.sampled_from(module.ZOOMS),
     restores_session=st.booleans(),
+    session=st.builds(
+        Session,
+        paths=st.lists(texts, max_size=3).map(tuple),
+        path=texts,
+        tensor=texts,
+        element=st.lists(st.integers(0, 2**63), max_size=5).map(tuple),
+        axes=st.lists(st.integers(0, 64), max_size=2).map(tuple),
+    ),
 )
 #: What may stand behind a key: sound, of another type, too large, or nothing that was ever written.
 values = st.one_of(
