@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", type=Path, help="a checkpoint, or a folder"
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--version", action=_ShowVersion, nargs=0, help="show the versions of all parts, and end"
+    )
     what = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list the tensors of PATH")
     what.add_argument(
@@ -131,6 +133,16 @@ def _parser() -> argparse.ArgumentParser:
         help="with --screenshot: the window's size in pixels",
     )
     return parser
+
+
+class _ShowVersion(argparse.Action):
+    """Prints the versions; found only when they are asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from inspector.versions import version_text
+
+        print(version_text())
+        parser.exit()
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ import scipy.io
 import torch
 from safetensors.torch import load_file
 
-from inspector import cli_export
+from inspector import __version__, cli_export
 from inspector.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -677,7 +677,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0
-    assert capsys.readouterr().out.startswith("tensor-inspector ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"tensor-inspector {__version__}"
+    assert f"torch {torch.__version__}" in lines
+    assert f"NumPy {np.__version__}" in lines
 
 
 # Screens ----------------------------------------------------------------------------------------

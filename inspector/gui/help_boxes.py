@@ -1,4 +1,4 @@
-"""What the Help menu shows: all keys, and what the program is."""
+"""What the Help menu shows: all keys."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Final
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
-
-from inspector import __version__
 
 TITLE: Final = "Tensor Inspector"
 
@@ -38,17 +36,6 @@ def show_keys(window: QMainWindow) -> None:
         for keys, text in (*in_menus, *_BESIDE)
     )
     _inform(window, "Keys", f"<table cellspacing='4'>{cells}</table>")
-
-
-def show_about(window: QWidget) -> None:
-    """What the program is, and which version."""
-    _inform(
-        window,
-        f"About {TITLE}",
-        f"<h3>{TITLE} {__version__}</h3>"
-        "<p>Opens any model checkpoint and shows what is inside.<br>"
-        "Nothing in a file is ever executed.</p>",
-    )
 
 
 def _below(actions: Sequence[QAction]) -> Iterator[QAction]:

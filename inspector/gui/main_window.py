@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
+from inspector.gui.about_box import AboutBox
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.asking import Asking
 from inspector.gui.chosen_actions import ChosenActions
@@ -465,6 +466,10 @@ class MainWindow(QMainWindow):
     def show_commands(self) -> None:
         """Let the user find any action by its name."""
         self.commands.open_up()
+
+    def show_about(self) -> None:
+        """Say what the program is and what it runs with."""
+        AboutBox(self.runner, self).open()
 
     def show_settings(self) -> None:
         """Let the user see and change the settings."""

@@ -14,7 +14,7 @@ from inspector.gui.copy_menu import CopyMenu
 from inspector.gui.direction import ReverseAction
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
-from inspector.gui.help_boxes import show_about, show_keys
+from inspector.gui.help_boxes import show_keys
 from inspector.gui.recents import RecentMenu
 from inspector.gui.theme import Appearance
 
@@ -44,8 +44,8 @@ class Menus(QObject):
         bar.addMenu(self.go)
         self._fill_tensor(bar.addMenu("&Tensor"), window)
         help_menu = bar.addMenu("&Help")
-        _add(help_menu, "&Keys", partial(show_keys, window), _Keys.HelpContents)
-        _add(help_menu, "&About", partial(show_about, window))
+        _add(help_menu, "&Keys", partial(show_keys, window), _Keys.HelpContents, "?")
+        _add(help_menu, "&About", window.show_about)
 
     def _fill_file(self, menu: QMenu, window: MainWindow) -> None:
         _add(menu, "&Open…", window.asking.for_files, _Keys.Open)
