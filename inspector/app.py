@@ -29,6 +29,7 @@ from inspector.desktop.messages import Message
 from inspector.desktop.single_instance import Arrival, Meeting
 from inspector.desktop.windows import set_app_id
 from inspector.gui.application import Application
+from inspector.gui.crash_reports import CrashReports, log_folder
 from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
@@ -99,6 +100,11 @@ def run_window(
     window = MainWindow(theme, settings, memory)
     if isinstance(application, Application):
         application.file_requested.connect(lambda path: window.open_paths([path]))
+    reports = CrashReports(log_folder(), application)
+    reports.reported.connect(window.show_problem)
+    reports.install()
+    reports.watch_faults()
+    reports.tell_of_last_time()
     if arrival.paths:
         window.open_paths(arrival.paths, tensor)
     elif arrival.meeting is not None:  # a further window has another one's session
@@ -109,7 +115,10 @@ def run_window(
     if arrival.meeting is not None:
         listen(arrival.meeting, window)
     window.offer_double_click()
-    return application.exec()
+    try:
+        return application.exec()
+    finally:
+        reports.remove()
 
 
 def listen(meeting: Meeting, window: MainWindow) -> None:

@@ -107,8 +107,12 @@ class Notice(QFrame):
 
     def show_error(self, error: InspectorError) -> None:
         """Say what went wrong and what can be done."""
-        self._details = str(error)
-        self._text.setText(display_text(f"{error.message} {error.advice}".strip()))
+        self.show_text(f"{error.message} {error.advice}".strip(), str(error))
+
+    def show_text(self, text: str, details: str) -> None:
+        """Say a sentence, and have details to copy."""
+        self._details = details
+        self._text.setText(display_text(text))
         self.show()
 
     def clear(self) -> None:

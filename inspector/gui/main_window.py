@@ -29,6 +29,7 @@ from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
 from inspector.gui.help_boxes import TITLE
+from inspector.gui.labels import Notice
 from inspector.gui.look import Look
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.menus import Menus
@@ -120,6 +121,8 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self.notice = Notice()
+        column.addWidget(self.notice)
         column.addWidget(self.change_bar)
         column.addWidget(self.pages, 1)
         self.double_click = DoubleClick(self.runner, self)
@@ -143,7 +146,7 @@ class MainWindow(QMainWindow):
         self._open.changed.connect(self._show_files)
         self._open.wanted.connect(self._select)
         self._open.closed.connect(self._forget)
-        self.settings.failed.connect(self._tell)
+        self.settings.failed.connect(lambda text: self.show_problem(text, text))
         self._loader.ready.connect(self._take_page)
         self._loader.failed.connect(self._complain)
         self.tree.chosen.connect(self._choose)
@@ -370,6 +373,10 @@ class MainWindow(QMainWindow):
             self.pages.setCurrentWidget(page)
             self._pending = None
 
+    def show_problem(self, text: str, details: str) -> None:
+        """Say above everything what went wrong, until the user puts it away."""
+        self.notice.show_text(text, details)
+
     def _tell(self, text: str) -> None:
         self.status_line.tell(text)
 
@@ -461,7 +468,7 @@ class MainWindow(QMainWindow):
         self.menus.coloured.setChecked(kept.coloured_values)
         self.menus.profiles.setChecked(kept.profiles)
         if self.settings.problem:
-            self._tell(self.settings.problem)
+            self.show_problem(self.settings.problem, self.settings.problem)
 
     def show_commands(self) -> None:
         """Let the user find any action by its name."""

@@ -165,7 +165,7 @@ def test_without_a_place_for_them_settings_are_not_kept_and_it_is_said(
     assert store.problem.startswith("Settings are not kept")
     window = MainWindow(Theme(qapp), store)
     qtbot.addWidget(window)
-    assert window.read_out == store.problem
+    assert window.notice.text == store.problem
     window.look.set_appearance("dark")
     assert store.current.appearance == "dark"
     window.close()
