@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from driving import idle, show
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
@@ -59,6 +59,7 @@ def titles_of(palette: CommandPalette) -> list[str]:
     return [command.title for command in palette.shown]
 
 
+@settings(deadline=None)
 @given(title=titles, data=st.data())
 def test_letters_in_their_order_are_found(title: str, data: st.DataObject) -> None:
     letters = [letter for letter in title.casefold() if letter != " "]
@@ -66,6 +67,7 @@ def test_letters_in_their_order_are_found(title: str, data: st.DataObject) -> No
     assert cost("".join(letters[place] for place in sorted(chosen)), title) is not None
 
 
+@settings(deadline=None)
 @given(title=titles, around=titles)
 def test_words_in_any_order_are_found_as_well(title: str, around: str) -> None:
     typed = title.split()
@@ -74,6 +76,7 @@ def test_words_in_any_order_are_found_as_well(title: str, around: str) -> None:
     assert cost("", title, around) == 0
 
 
+@settings(deadline=None)
 @given(query=words, title=titles, around=titles)
 def test_what_is_found_is_there(query: str, title: str, around: str) -> None:
     found = cost(query, title, around)
@@ -84,6 +87,7 @@ def test_what_is_found_is_there(query: str, title: str, around: str) -> None:
         assert set(query.casefold()) <= set(text)
 
 
+@settings(deadline=None)
 @given(word=words, other=words)
 def test_a_beginning_is_nearer_than_a_part_and_that_than_letters(word: str, other: str) -> None:
     assume(not other.casefold().startswith(word.casefold()) and word.casefold() not in other)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from driving import idle, show
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 from PySide6.QtCore import QRect, QSettings, Qt
 from PySide6.QtGui import QGuiApplication
@@ -61,6 +62,7 @@ def test_each_setting_has_a_key_of_its_own() -> None:
     assert len(set(KEYS)) == len(KEYS)
 
 
+@limits(max_examples=60, deadline=None)
 @given(wanted=settings, later=settings)
 def test_settings_come_back(
     tmp_path_factory: pytest.TempPathFactory, wanted: Settings, later: Settings
@@ -74,6 +76,7 @@ def test_settings_come_back(
         assert (again.current, again.problem) == (each, "")
 
 
+@limits(max_examples=60, deadline=None)
 @given(content=st.lists(lines, max_size=12))
 def test_a_value_that_makes_no_sense_counts_as_not_set(
     tmp_path_factory: pytest.TempPathFactory, content: list[tuple[str, str]]
@@ -92,6 +95,7 @@ def test_a_value_that_makes_no_sense_counts_as_not_set(
         assert type(getattr(found, field.name)) is type(getattr(Settings(), field.name))
 
 
+@limits(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=400))
 def test_any_bytes_are_a_start_with_the_usual_settings_and_none_is_lost(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
@@ -256,6 +260,7 @@ def test_a_window_of_a_screen_that_is_gone_is_on_one_that_is_there(
     again.close()
 
 
+@limits(max_examples=60, deadline=None)
 @given(geometry=st.binary(max_size=80), sizes=lengths, magic=st.booleans())
 def test_any_geometry_gives_a_window(
     qapp: QApplication, geometry: bytes, sizes: tuple[int, ...], magic: bool
