@@ -68,8 +68,6 @@ class AxisBar(QWidget):
             shown.addWidget(widget)
         self._pickers = (self._rows, *pair)
         self._words = (rows, columns, index)
-        for button in (self.turn_rows, self._exchange, self.turn_columns):
-            button.setFixedWidth(button.sizeHint().height())  # an arrow needs no more
         shown.addStretch(1)
         index.setBuddy(self.index)
         shown.addWidget(index)
@@ -86,6 +84,7 @@ class AxisBar(QWidget):
         position.tensor_changed.connect(self._restart)
         position.plane_changed.connect(self._update)
         self.player.changed.connect(self._show_playing)
+        self._take_font()
         self.hide()
 
     @property
@@ -194,11 +193,17 @@ class AxisBar(QWidget):
         self._fit_held()
         self._fit_words()
 
+    def _take_font(self) -> None:
+        for button in (self.turn_rows, self._exchange, self.turn_columns):
+            button.setFixedWidth(button.sizeHint().height())  # an arrow needs no more
+        self._fit_held()
+        self._fit_words()
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             # The controls in it take the font after this.
-            QTimer.singleShot(0, self, self._fit_held)
+            QTimer.singleShot(0, self, self._take_font)
 
     def _hold(self, axis: int, index: object) -> None:
         assert isinstance(index, int)

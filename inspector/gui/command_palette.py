@@ -75,17 +75,25 @@ class Command:
 
 
 def commands_of(actions: Sequence[QAction], path: str = "") -> Iterator[Command]:
-    """Every action of menus, and of the menus in them, that can be done now."""
+    """Every action of menus, and of the menus in them, that can be done now.
+
+    One that has a text as its data is called by that.
+    """
     for action in actions:
         if not (action.isEnabled() and action.isVisible()) or action.isSeparator():
             continue
-        title = action.iconText().removesuffix("…")  # without the mark of its letter
+        title = named if isinstance(named := action.data(), str) else _plain(action.text())
         menu = action.menu()
         if isinstance(menu, QMenu):
             yield from commands_of(menu.actions(), f"{path} › {title}" if path else title)
         else:
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             yield Command(title, path, keys, action)
+
+
+def _plain(text: str) -> str:
+    """A label without the mark of its letter."""
+    return text.replace("&&", "\0").replace("&", "").replace("\0", "&").removesuffix("…")
 
 
 def found(commands: Sequence[Command], query: str, used: Sequence[str]) -> list[Command]:

@@ -108,7 +108,7 @@ class Menus(QObject):
         menu.addActions(self.reversals)
         menu.addSeparator()
         _add(menu, "&Larger interface", partial(window.look.step_zoom, 1), _Keys.ZoomIn, "Ctrl+=")
-        _add(menu, "S&maller interface", partial(window.look.step_zoom, -1), _Keys.ZoomOut)
+        _add(menu, "Sm&aller interface", partial(window.look.step_zoom, -1), _Keys.ZoomOut)
         _add(menu, "Us&ual size", window.look.reset_zoom, "Ctrl+0")
         menu.addSeparator()
         looks = QActionGroup(menu)

@@ -164,8 +164,8 @@ class RecentMenu(QMenu):
         words = f"{display_text(path.name)} — {folder}"
         key = f"&{number} " if number < 10 else ""
         action = QAction(key + words.replace("&", "&&"), self)
-        # What it is called elsewhere, where its number means nothing.
-        action.setIconText(f"{display_text(path.name)} — {folder_text(path)}")
+        # What it is called where its number means nothing.
+        action.setData(f"{display_text(path.name)} — {folder_text(path)}")
         missing = self._recents.is_missing(path)
         action.setEnabled(not missing)
         action.setToolTip(tip_text(path, missing=missing))

@@ -27,7 +27,8 @@ def session_of(
         return Session(paths, path, tensor)
     plane = page.position.plane
     axes = tuple(axis for axis in (plane.row_axis, plane.column_axis) if axis is not None)
-    return Session(paths, path, tensor, page.position.element, axes, page.form)
+    turned = tuple(sorted(plane.reversed_axes))
+    return Session(paths, path, tensor, page.position.element, axes, turned, page.form)
 
 
 class Return(QObject):
@@ -60,7 +61,9 @@ class Return(QObject):
         known = range(len(plane.shape))
         if len(axes) == 2 and len(known) > 1 and axes[0] != axes[1] and set(axes) <= set(known):
             plane = plane.with_row_axis(axes[0]).with_column_axis(axes[1])
-            position.show_plane(plane)
+        for axis in {*self._session.reversed_axes}.intersection(known):
+            plane = plane.with_reversed(axis)
+        position.show_plane(plane)
         if len(element) == len(plane.shape) and all(
             place < size for place, size in zip(element, plane.shape, strict=True)
         ):

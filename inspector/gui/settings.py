@@ -46,6 +46,8 @@ class Session:
         The index of the cell that was current.
     axes
         The axes that ran down and across.
+    reversed_axes
+        The axes that ran backwards.
     form
         The form that was shown, by name.
     """
@@ -55,6 +57,7 @@ class Session:
     tensor: str = ""
     element: tuple[int, ...] = ()
     axes: tuple[int, ...] = ()
+    reversed_axes: tuple[int, ...] = ()
     form: str = "values"
 
 
@@ -176,6 +179,7 @@ def _session(found: Any) -> Session:
         _text(found.get("tensor")),
         _numbers(2**63)(found.get("element")),
         _numbers(2**63)(found.get("axes")),
+        _numbers(2**63)(found.get("reversed_axes")),
         _text(found.get("form")),
     )
 

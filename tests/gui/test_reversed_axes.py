@@ -354,7 +354,8 @@ def header(page: TensorPage, row: int) -> QImage:
 def test_the_headers_are_the_indices_of_the_tensor(hands: Hands, window: MainWindow) -> None:
     page = hands.show("matrix")
     window.resize(1200, 1300)
-    page.restore_splitters(*page.save_splitters())
+    for splitter in page.splitters:
+        splitter.restoreState(splitter.saveState())
     page._views.setSizes([200, 900])
     idle(hands.qtbot, window)
     before = [header(page, row) for row in range(20)]

@@ -79,7 +79,8 @@ def test_the_next_start_is_where_this_one_ended(
     idle(qtbot, window)
     page = shown_page(window, "deep")
     page.show_form("imaginary")
-    page.position.show_plane(page.position.plane.with_row_axis(3).with_column_axis(1))
+    plane = page.position.plane.with_row_axis(3).with_column_axis(1).with_reversed(3)
+    page.position.show_plane(plane)
     page.position.go_to((1, 2, 3, 4))
     idle(qtbot, window)
     plane = page.position.plane
@@ -136,7 +137,7 @@ def test_what_has_changed_meanwhile_is_met_in_words(
     change: str,
 ) -> None:
     session = Session(
-        tuple(map(str, paths)), str(paths[1]), "deep", (1, 2, 3, 4), (3, 1), "imaginary"
+        tuple(map(str, paths)), str(paths[1]), "deep", (1, 2, 3, 4), (3, 1), (9,), "imaginary"
     )
     store.update(lambda now: replace(now, session=session))
     if change == "gone":
@@ -176,7 +177,7 @@ def test_a_place_that_there_is_not_is_the_beginning(
     axes: tuple[int, ...],
     element: tuple[int, ...],
 ) -> None:
-    session = Session((str(paths[0]),), str(paths[0]), "deep", element, axes, "nonsense")
+    session = Session((str(paths[0]),), str(paths[0]), "deep", element, axes, axes, "nonsense")
     store.update(lambda now: replace(now, session=session))
     window = start(qtbot, windows, store)
     page = shown_page(window, "deep")

@@ -43,6 +43,7 @@ settings = st.builds(
         tensor=texts,
         element=st.lists(st.integers(0, 2**63), max_size=5).map(tuple),
         axes=st.lists(st.integers(0, 64), max_size=2).map(tuple),
+        reversed_axes=st.lists(st.integers(0, 64), max_size=2).map(tuple),
     ),
 )
 #: What may stand behind a key: sound, of another type, too large, or nothing that was ever written.
