@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from inspector import __version__
@@ -25,6 +24,8 @@ _STANDS_ON: Final = (
 
 def versions() -> dict[str, str]:
     """What each part is called, and its version. Reads some files: up to a tenth of a second."""
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms that the start needs not
+
     found = {
         "tensor-inspector": __version__,
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",

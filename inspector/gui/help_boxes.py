@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import Final
 
 from PySide6.QtCore import Qt
@@ -17,7 +18,7 @@ _BESIDE: Final = (
     ("Shift + these, Shift + click", "Select values"),
     ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
     ("Ctrl+A", "Select all values"),
-    ("Ctrl or Shift + click", "Select several tensors, to export them together"),
+    ("Ctrl or Shift + click", "Select several tensors for one export"),
     ("Dragging a tensor", "Takes it to a file manager, as .npy"),
     ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
 )
@@ -30,12 +31,19 @@ def show_keys(window: QMainWindow) -> None:
         for action in _below(window.menuBar().actions())
         if not action.shortcut().isEmpty()
     ]
-    cells = "".join(
-        f"<tr><td style='padding-right:16px'><b>{keys}</b></td>"
-        f"<td>{text.replace('&', '')}</td></tr>"
-        for keys, text in (*in_menus, *_BESIDE)
+    rows = [*in_menus, *_BESIDE]
+    half = (len(rows) + 1) // 2  # side by side, or it is higher than a screen
+    columns = "".join(f"<td>{_table(part)}</td>" for part in (rows[:half], rows[half:]))
+    _inform(window, "Keys", f"<table cellspacing='12'><tr>{columns}</tr></table>")
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    cells = (
+        f"<tr><td style='padding-right:16px; white-space:nowrap'><b>{escape(keys)}</b></td>"
+        f"<td style='white-space:nowrap'>{escape(text.replace('&', ''))}</td></tr>"
+        for keys, text in rows
     )
-    _inform(window, "Keys", f"<table cellspacing='4'>{cells}</table>")
+    return f"<table cellspacing='4'>{''.join(cells)}</table>"
 
 
 def _below(actions: Sequence[QAction]) -> Iterator[QAction]:

@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QDialogButtonBox, QMessageBox
 from pytestqt.qtbot import QtBot
 
 import inspector
-from inspector import versions as module
 from inspector.gui import about_box
 from inspector.gui.about_box import AboutBox
 from inspector.gui.main_window import MainWindow
@@ -51,7 +50,7 @@ def test_a_part_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -
             raise importlib.metadata.PackageNotFoundError(name)
         return "1.0"
 
-    monkeypatch.setattr(module, "version", version)
+    monkeypatch.setattr(importlib.metadata, "version", version)
     assert versions()["torch"] == "not installed"
     assert "torch not installed\nNumPy 1.0\n" in version_text()
 
