@@ -39,11 +39,11 @@ def show_keys(window: QMainWindow) -> None:
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
     cells = (
-        f"<tr><td style='padding-right:16px; white-space:nowrap'><b>{escape(keys)}</b></td>"
-        f"<td style='white-space:nowrap'>{escape(text.replace('&', ''))}</td></tr>"
+        f"<tr><td style='padding-right:16px'><b>{escape(keys)}</b></td>"
+        f"<td>{escape(text.replace('&', ''))}</td></tr>"
         for keys, text in rows
     )
-    return f"<table cellspacing='4'>{''.join(cells)}</table>"
+    return f"<table cellspacing='4' style='white-space:nowrap'>{''.join(cells)}</table>"
 
 
 def _below(actions: Sequence[QAction]) -> Iterator[QAction]:
