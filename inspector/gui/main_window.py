@@ -483,6 +483,12 @@ class MainWindow(QMainWindow):
         dialog = SettingsDialog(self.settings, self)
         dialog.appearance_chosen.connect(self.look.set_appearance)
         dialog.zoom_chosen.connect(self.look.set_zoom)
+        dialog.add_action(
+            "Files",
+            self.double_click.action,
+            "Have file managers open checkpoints with this program, for you alone.",
+        )
+        self.double_click.look()
         dialog.open()
 
 

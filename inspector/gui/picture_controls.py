@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, QTimer, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -133,6 +133,16 @@ class PictureControls(QWidget):
         self._numbers.hide()
         return self._numbers
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            # The boxes take the font after this.
+            QTimer.singleShot(0, self, self._fit_boxes)
+
+    def _fit_boxes(self) -> None:
+        for box in (self.levels, self.maps, self.reductions):
+            _fit(box)
+
     # State --------------------------------------------------------------------------------------
 
     @property
@@ -249,7 +259,12 @@ def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboB
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: {tip}")
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    # In a narrow window, the first choice can still be read.
-    widths = [box.fontMetrics().horizontalAdvance(label) for _, label in items]
-    box.setMinimumWidth(box.sizeHint().width() - max(widths) + widths[0])
+    _fit(box)
     return box
+
+
+def _fit(box: QComboBox) -> None:
+    """In a narrow window, the first choice can still be read."""
+    texts = map(box.itemText, range(box.count()))
+    widths = [box.fontMetrics().horizontalAdvance(text) for text in texts]
+    box.setMinimumWidth(box.sizeHint().width() - max(widths) + widths[0])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -45,6 +45,7 @@ class SettingsDialog(QDialog):
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
         self._settings = settings
+        self._actions: dict[QCheckBox, QAction] = {}
         self._build_look()
         self._build_start()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -91,6 +92,20 @@ class SettingsDialog(QDialog):
             "The same files, with the tensor that was shown, its place and form; unless the "
             "program is started with files of its own.",
         )
+
+    def add_action(self, name: str, action: QAction, words: str) -> None:
+        """Add a box to tick that does what an action does, and shows how that is."""
+        box = QCheckBox(action.text())
+        self._actions[box] = action
+        box.clicked.connect(action.trigger)
+        action.changed.connect(self._show_actions)
+        self._show_actions()
+        self.add_row(name, box, words)
+
+    def _show_actions(self) -> None:
+        for box, action in self._actions.items():
+            box.setChecked(action.isChecked())
+            box.setEnabled(action.isEnabled())
 
     def add_row(self, name: str, control: QWidget, words: str) -> None:
         """Add a control below the others.

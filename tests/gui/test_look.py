@@ -60,6 +60,8 @@ def heights(window: MainWindow, page: TensorPage) -> dict[str, float]:
         "columns of the grid": page.grid.cell_rect(0, 0).width(),
         "the tensor's name": title.height(),
         "numbers beside the picture": QFontMetrics(axis.style["tickFont"]).height(),
+        "numbers beside a profile": page.heatmap.plot.row_pane.axis.width(),
+        "numbers below a profile": page.heatmap.plot.column_pane.axis.height(),
         "name of an axis": axis.label.boundingRect().height(),
         "numbers in the picture": page.heatmap.plot.numbers._height,
         "the one number": QFontMetrics(page.scalar.findChildren(QLabel)[0].font()).height(),

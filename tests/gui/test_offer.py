@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from driving import idle
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from inspector.checkpoints.errors import InspectorError
@@ -18,6 +18,7 @@ from inspector.gui import main_window
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.main_window import MainWindow
 from inspector.gui.settings import SettingsStore
+from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.theme import Theme
 
 LEFT = Qt.MouseButton.LeftButton
@@ -214,3 +215,28 @@ def test_what_goes_wrong_is_said_in_the_window(
     idle(qtbot, window)
     assert not window.double_click.notice.isVisible()
     assert desktop.registered
+
+
+def test_the_settings_do_the_same(qtbot: QtBot, opened: Opened, desktop: Desktop) -> None:
+    window = opened()
+    window.show_settings()
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    idle(qtbot, window)
+    (box,) = (
+        each
+        for each in dialog.findChildren(QCheckBox)
+        if "double-click" in each.text().replace("&", "")
+    )
+    assert box.isEnabled()
+    assert not box.isChecked()
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    idle(qtbot, window)
+    assert desktop.asked == [True]
+    assert box.isChecked()
+    assert window.double_click.action.isChecked()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    window.double_click.action.trigger()  # there is nothing left that would be ticked
+    idle(qtbot, window)
+    assert desktop.asked == [True, False]
