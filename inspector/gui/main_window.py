@@ -483,6 +483,7 @@ class MainWindow(QMainWindow):
         dialog = SettingsDialog(self.settings, self)
         dialog.appearance_chosen.connect(self.look.set_appearance)
         dialog.zoom_chosen.connect(self.look.set_zoom)
+        dialog.memory_chosen.connect(lambda most: self.set_memory(MemoryBudget(most * 10**6)))
         dialog.add_action(
             "Files",
             self.double_click.action,

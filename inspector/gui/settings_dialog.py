@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.gui.settings import ZOOMS, Settings, SettingsStore
+from inspector.gui.settings import USUAL_MEMORY, ZOOMS, Settings, SettingsStore
 from inspector.gui.theme import Appearance
 
 _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
@@ -26,6 +26,9 @@ _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
     ("light", "Light"),
     ("dark", "Dark"),
 )
+
+#: Megabytes that can be allowed, from what is usual upwards.
+_MEMORY: Final = (USUAL_MEMORY // 10**6, 1000, 2000, 4000, 8000, 16_000)
 
 
 class SettingsDialog(QDialog):
@@ -35,6 +38,8 @@ class SettingsDialog(QDialog):
     appearance_chosen = Signal(str)
     #: Percent.
     zoom_chosen = Signal(int)
+    #: Megabytes.
+    memory_chosen = Signal(int)
 
     def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +53,7 @@ class SettingsDialog(QDialog):
         self._actions: dict[QCheckBox, QAction] = {}
         self._build_look()
         self._build_start()
+        self._build_memory()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -93,6 +99,18 @@ class SettingsDialog(QDialog):
             "program is started with files of its own.",
         )
 
+    def _build_memory(self) -> None:
+        self.memory = QComboBox()
+        for megabytes in _MEMORY:
+            self.memory.addItem(f"{megabytes:,} MB", megabytes)
+        self.memory.activated.connect(lambda _: self.memory_chosen.emit(self.memory.currentData()))
+        self.add_row(
+            "Memory",
+            self.memory,
+            "What the window may take at most, however large the file. With more, more pictures "
+            "are there at once when they are looked at again.",
+        )
+
     def add_action(self, name: str, action: QAction, words: str) -> None:
         """Add a box to tick that does what an action does, and shows how that is."""
         box = QCheckBox(action.text())
@@ -134,5 +152,8 @@ class SettingsDialog(QDialog):
     def _show(self, settings: Settings) -> None:
         self.appearance.setCurrentIndex(self.appearance.findData(settings.appearance))
         self.session.setChecked(settings.restores_session)
-        nearest = min(ZOOMS, key=lambda percent: abs(percent - settings.zoom))
-        self.zoom.setCurrentIndex(self.zoom.findData(nearest))
+        for box, value in ((self.zoom, settings.zoom), (self.memory, settings.memory // 10**6)):
+            # Another value may have been set elsewhere.
+            offered = [box.itemData(index) for index in range(box.count())]
+            nearest = min(range(box.count()), key=lambda index: abs(offered[index] - value))
+            box.setCurrentIndex(nearest)

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector import app
 from inspector.gui.main_window import MainWindow
+from inspector.gui.memory import MemoryBudget
 from inspector.gui.settings import ZOOMS, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.tensor_page import TensorPage
@@ -121,6 +122,20 @@ def test_the_dialog_does_at_once_what_is_chosen(
     assert dialog.zoom.currentText() == "150 %"
     qtbot.keyClick(dialog, Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+def test_memory_is_allowed_at_once(qtbot: QtBot, window: MainWindow, store: SettingsStore) -> None:
+    window.show_settings()
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    assert dialog.memory.currentText() == "400 MB"
+    dialog.memory.setFocus()
+    qtbot.keyClick(dialog.memory, Key.Key_Down)
+    qtbot.keyClick(dialog.memory, Key.Key_Down)
+    assert window.memory.most == store.current.memory == 2_000_000_000
+    window.set_memory(MemoryBudget(7))  # less than is offered: it stays so
+    assert dialog.memory.currentText() == "400 MB"
+    assert store.current.memory == 7
 
 
 def test_each_control_of_the_dialog_says_what_it_does(qtbot: QtBot, window: MainWindow) -> None:
