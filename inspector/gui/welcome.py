@@ -30,7 +30,9 @@ class WelcomePage(QWidget):
         picture.setPixmap(icon.pixmap(96, 96))
         self._title = title = QLabel("Drop a checkpoint here")
         title.setFont(scaled(self.font(), _TITLE))
-        formats = QLabel(".pt  .pth  .ckpt  .bin  .safetensors — recognised by content")
+        formats = QLabel(
+            ".pt  .safetensors  .gguf  .onnx  .h5  .npz  and more — recognised by content"
+        )
         promise = QLabel("Nothing in a file is ever executed, and your file is never changed.")
         for label in (formats, promise):
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)

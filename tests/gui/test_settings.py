@@ -261,7 +261,7 @@ def test_a_window_of_a_screen_that_is_gone_is_on_one_that_is_there(
     again.close()
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=20, deadline=None)
 @given(geometry=st.binary(max_size=80), sizes=lengths, magic=st.booleans())
 def test_any_geometry_gives_a_window(
     qapp: QApplication, geometry: bytes, sizes: tuple[int, ...], magic: bool
