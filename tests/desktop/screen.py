@@ -1,28 +1,39 @@
-"""A screen in memory with a desktop on it: Xvfb, a message bus, a window manager."""
+"""A screen in memory: what is to be seen on it, and the hand that points and types."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from pointer import pointer_name
+
+from inspector.gui.theme import NAN
 
 T = TypeVar("T")
 
-#: What it takes.
-TOOLS = ("Xvfb", "dbus-daemon", "openbox", "thunar", "xdotool")
+#: Red, green and blue.
+Rgb = tuple[int, int, int]
 
-_SIZE = "1280x800x24"
+#: A row and a column.
+Spot = tuple[int, int]
+
+#: Pixels of an icon, or of what is looked at of something larger.
+_PATCH = 60
+
+#: Pixels of a colour that may be there by chance.
+_FEW = 20
+
+#: Moves of the hand from one place to another.
+_STEPS = 12
 
 #: Seconds for which anything on the screen is waited for: other programs start, and the machine
 #: may be busy.
-_PATIENCE = 90
+PATIENCE = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,7 @@ class Screen:
             env=self.session,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=PATIENCE,
             check=False,
         )
         return done.stdout.splitlines()
@@ -69,96 +80,117 @@ class Screen:
         assert len(found) <= 1, found
         return found[0] if found else None
 
-    def double_click(self, row: int, column: int) -> None:
+    def title(self, window: str) -> str:
+        """What a window says of itself."""
+        return "".join(self.xdotool("getwindowname", window))
+
+    def wait_for_title(self, window: str, title: str) -> None:
+        """Until a window has exactly this title."""
+        wait_for(lambda: self.title(window) == title, f"the title {title}")
+
+    def wait_for_picture(self) -> None:
+        """Until the picture of a tensor is there, a good part of which is NaN."""
+        # Nothing else has this colour.
+        wait_for(lambda: self.covers(NAN).sum() > 10_000, "the tensor's picture")
+
+    def process(self, window: str) -> int:
+        """Whose window it is."""
+        return int(self.xdotool("getwindowpid", window)[0])
+
+    def bring_to_front(self, window: str) -> None:
+        """Have a window in front of the others, and give it the keyboard."""
+        self.xdotool("windowactivate", "--sync", window)
+
+    def cover(self, window: str) -> None:
+        """Bring a window to the front, as large as the screen."""
+        self.bring_to_front(window)
+        self.xdotool("windowsize", window, "100%", "100%", "windowmove", window, 0, 0)
+
+    def place(self, window: str, column: int, width: int) -> None:
+        """Move a window to a column of the screen, and make it as wide, and high."""
+        self.xdotool("windowsize", window, width, 700)
+        self.xdotool("windowmove", window, column, 40)
+
+        def is_there() -> bool:
+            lines = self.xdotool("getwindowgeometry", "--shell", window)
+            now = dict(line.split("=") for line in lines)
+            # Its frame is told as its own at times.
+            return now["WIDTH"] == str(width) and abs(int(now["X"]) - column) < 10
+
+        wait_for(is_there, "a window in its place")
+
+    def covers(self, colour: Rgb) -> np.ndarray[Any, Any]:
+        """Which pixels have a colour, bool of (rows, columns)."""
+        return (self.pixels() == np.array(colour, np.uint8)).all(axis=2)
+
+    def spot(self, colour: Rgb) -> Spot:
+        """The middle of the leftmost thing that has a colour, once it moves no more."""
+        seen: list[Spot | None] = [None]
+
+        def look() -> Spot | None:
+            seen.append(_middle(self.covers(colour)))
+            return seen[-1] if seen[-1] == seen[-2] else None
+
+        return wait_for(look, f"something on the screen of the colour {colour}")
+
+    # The hand -----------------------------------------------------------------------------------
+
+    def press(self, keys: str, window: str | None = None) -> None:
+        """Press keys together, in a window that is brought to the front first, or where one is."""
+        if window is not None:
+            self.bring_to_front(window)
+        self.xdotool("key", keys)
+
+    def type(self, text: str) -> None:
+        """Type into whatever has the keyboard."""
+        self.xdotool("type", text)
+
+    def click(self, spot: Spot) -> None:
+        """Move the pointer there, and click."""
+        self.xdotool("mousemove", spot[1], spot[0], "click", 1)
+
+    def double_click(self, spot: Spot) -> None:
         """Move the pointer there, and click twice."""
-        self.xdotool("mousemove", column, row)
+        self.xdotool("mousemove", spot[1], spot[0])
         self.xdotool("click", "--repeat", 2, "--delay", 60, 1)
 
+    def drag(self, start: Spot, end: Spot, is_welcome: Callable[[], bool]) -> None:
+        """Take what is there, and move it to another place; drop it once it is welcome there."""
+        self.xdotool("mousemove", start[1], start[0], "mousedown", 1)
+        for step in range(1, _STEPS + 1):
+            row, column = (a + (b - a) * step // _STEPS for a, b in zip(start, end, strict=True))
+            self.xdotool("mousemove", column, row)
 
-@contextmanager
-def desktop(session: dict[str, str], folder: Path) -> Iterator[Screen]:
-    """A screen with a window manager; all that runs on it ends with it.
+        def look() -> bool:
+            # No hand is quite at rest; and what the drag begins with takes its time.
+            self.xdotool("mousemove_relative", 1, 0, "mousemove_relative", "--", -1, 0)
+            return is_welcome()
 
-    Parameters
-    ----------
-    session
-        The variables of the user's session.
-    folder
-        An empty one.
-    """
-    with ExitStack() as running:
-        with (folder / "display").open("w+") as display:
-            options = ["-displayfd", "1", "-screen", "0", _SIZE, "-fbdir", str(folder), "-noreset"]
-            running.enter_context(_program(["Xvfb", *options], session, folder, display.fileno()))
-            number = wait_for(lambda: _line(folder / "display"), "a screen")
-        with (folder / "bus").open("w+") as bus:
-            options = ["--session", "--nofork", "--nopidfile", "--print-address=1"]
-            running.enter_context(
-                _program(["dbus-daemon", *options], session, folder, bus.fileno())
-            )
-            address = wait_for(lambda: _line(folder / "bus"), "a message bus")
-        session = {**session, "DISPLAY": f":{number}", "DBUS_SESSION_BUS_ADDRESS": address}
-        running.enter_context(_program(["openbox"], session, folder))
-        yield Screen(session, folder / "Xvfb_screen0")
+        wait_for(look, "being told that it may be dropped here")
+        self.xdotool("mouseup", 1)
 
-
-@contextmanager
-def file_manager(screen: Screen, folder: Path, log: Path) -> Iterator[None]:
-    """Thunar, with a window on a folder."""
-    with _program(["thunar", str(folder)], screen.session, log):
-        yield
+    def promises_a_copy(self) -> bool:
+        """Whether the pointer says that what is dropped now will be copied."""
+        return pointer_name(self.session["DISPLAY"]) in ("dnd-copy", "copy")
 
 
 def wait_for(look: Callable[[], T | None], what: str) -> T:
-    """What there is once there is something; programs of others tell nobody when they are done."""
-    deadline = time.monotonic() + _PATIENCE
+    """What is seen once it is something true; programs of others tell nobody that they are done."""
+    deadline = time.monotonic() + PATIENCE
     while True:
         found = look()
-        if found is not None:
+        if found:
             return found
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.05)
 
 
-@contextmanager
-def _program(
-    command: Sequence[str], session: dict[str, str], folder: Path, output: int | None = None
-) -> Iterator[None]:
-    """A program that runs meanwhile; what it complains of is written down."""
-    with (folder / f"{command[0]}.log").open("w") as log:
-        running = subprocess.Popen(
-            command,
-            env=session,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log if output is None else output,
-            stderr=log,
-        )
-        try:
-            yield
-        finally:
-            running.terminate()
-            running.wait(_PATIENCE)
-
-
-def _line(path: Path) -> str | None:
-    """The first line of a file, once it is complete."""
-    text = path.read_text()
-    return text.splitlines()[0] if text.endswith("\n") else None
-
-
-def is_running(process: int) -> bool:
-    """Whether a process is there that is not merely waiting to be buried."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def command_of(process: int) -> list[str]:
-    """What a process was started with."""
-    return [
-        os.fsdecode(word)
-        for word in Path(f"/proc/{process}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    ]
+def _middle(pixels: np.ndarray[Any, Any]) -> Spot | None:
+    """Of the uppermost of the leftmost patches of pixels; None if there are next to none."""
+    rows, columns = np.nonzero(pixels)
+    if len(rows) < _FEW:
+        return None
+    near = columns < columns.min() + _PATCH
+    rows, columns = rows[near], columns[near]
+    near = rows < rows.min() + _PATCH
+    return int(rows[near].mean()), int(columns[near].mean())
