@@ -276,6 +276,8 @@ class ExportDialog(QDialog):
         """The file dialog has asked whether to replace a file that exists."""
         self._may_replace = Path(name)
         self._file.setText(name)
+        # Where Return on a button presses that, it is to export now.
+        self._file.setFocus()
         self._prepare()
 
     # What would be written ----------------------------------------------------------------------
