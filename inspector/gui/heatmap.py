@@ -39,6 +39,11 @@ class Heatmap(QWidget):
 
     An overview of the whole plane always lies underneath; when the view is closer, a finer picture
     of the visible part lies on top of it.
+
+    Parameters
+    ----------
+    plot
+        What it draws in; takes as long to make as the rest. None makes one.
     """
 
     #: The row and column under the mouse as a tuple, or None.
@@ -49,7 +54,13 @@ class Heatmap(QWidget):
     #: A `Picture` of the whole plane, whenever it is drawn: a sample, the exact one, other colours.
     drawn = Signal(object)
 
-    def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
+    def __init__(
+        self,
+        position: Position,
+        runner: TaskRunner,
+        parent: QWidget | None = None,
+        plot: PicturePlot | None = None,
+    ) -> None:
         super().__init__(parent)
         self._position = position
         self._runner = runner
@@ -66,7 +77,7 @@ class Heatmap(QWidget):
             "drawn as a curve; beside the picture, the current ones are."
         )
         self.controls = PictureControls()
-        self.plot = PicturePlot()
+        self.plot = PicturePlot() if plot is None else plot
         self.profiles = Profiles(position, runner, self.plot)
         self.profiles.failed.connect(self.failed)
         layout = QVBoxLayout(self)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QSizePolicy
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.analysis.profiles import LinePlan, plan_line
 from inspector.analysis.tiles import TilePlan, plan_tile
 from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
+from inspector.gui.plot_axis import IndexAxis
 from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
 from inspector.gui.theme import faint
 from inspector.values.regions import Plane
@@ -36,44 +36,6 @@ _GAP: Final = 10
 _ANY: Final = 16777215
 
 
-class IndexAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """An axis of whole numbers: between two cells there is nothing to number.
-
-    Places are counted from 0 up; the numbers beside them may be counted down.
-    """
-
-    def __init__(self, orientation: str) -> None:
-        self._last: int | None = None
-        super().__init__(orientation=orientation)
-
-    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
-        """Spacing and offset of each level of ticks, the widest first."""
-        levels = [level for level in super().tickSpacing(low, high, size) if level[0] >= 1]
-        return levels or [(1.0, 0.0)]
-
-    def count_down(self, last: int | None) -> None:
-        """Number the places from this index down to 0; or, with None, from 0 up."""
-        if last != self._last:
-            self._last = last
-            self.picture = None  # what was drawn with other numbers
-            self.update()
-
-    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
-        """Spacing and places of each level of ticks; round is what stands beside them."""
-        if self._last is None:
-            levels: list[tuple[float, list[float]]] = super().tickValues(low, high, size)
-            return levels
-        levels = super().tickValues(self._last - high, self._last - low, size)
-        return [(spacing, [self._last - index for index in level]) for spacing, level in levels]
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        """The numbers beside ticks at these places."""
-        if self._last is not None:
-            values = [self._last - place for place in values]
-        texts: list[str] = super().tickStrings(values, scale, spacing)
-        return texts
-
-
 class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """Draws pictures of one plane above each other, row 0 on top."""
 
@@ -87,18 +49,19 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
     #: The room was shared out anew: a profile may have come or gone.
     arranged = Signal()
 
-    def __init__(self) -> None:
-        self._axes = {side: IndexAxis(orientation=side) for side in ("left", "bottom")}
-        super().__init__(axisItems=self._axes)
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self._axes = {side: IndexAxis(side) for side in ("left", "bottom")}
+        super().__init__(parent, axisItems=self._axes, enableMenu=False)
         self._plane = Plane.first((0,))
         self._square = False
         self._wants_profiles = False
         self._cell = (0, 0)
         self.setAcceptDrops(False)
-        self.setMenuEnabled(False)
         self.hideButtons()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 100)
+        for side in ("top", "right"):
+            self.getAxis(side).unlinkFromView()  # never shown, but else kept up to date
         self._box: Any = self.getViewBox()
         self._box.invertY(True)
         self._box.setDefaultPadding(0)
@@ -116,12 +79,14 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
         self._bar.setImageItem([], insert_in=self.getPlotItem())
         self._add_profiles()
-        for axis in (*self._axes.values(), self._bar.axis):
-            # Each tick is several calls from Python: most of what a repaint costs.
-            axis.setStyle(maxTickLevel=0)
-            axis.enableAutoSIPrefix(False)
+        # Each tick is several calls from Python: most of what a repaint costs.
+        self._bar.axis.setStyle(maxTickLevel=0)
+        self._bar.axis.enableAutoSIPrefix(False)
         self._take_font()
         scene = self.scene()
+        # Nothing here is so small that one has to click beside it, and what is near the mouse is
+        # sought at every move.
+        scene.setClickRadius(0)
         # Else the items are moved while they are painted, and all of it is painted once more.
         self._box.sigRangeChanged.connect(lambda: scene.prepareForPaint())
         self._box.sigRangeChanged.connect(lambda: self.moved.emit())

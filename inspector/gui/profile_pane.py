@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
 from inspector.gui.levels import Levels
+from inspector.gui.plot_axis import PlotAxis
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import thinned, value_scale, value_ticks
 
@@ -71,10 +72,15 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._curve: Curve | None = None
         self._linear: float | None = None
         self._scale: Levels | None = None
+        #: What the axis numbers, and px that the curve keeps clear below and above it.
+        self._numbered: tuple[Any, ...] = ()
+        self._rooms = (_ROOM, _ROOM)
+        #: Where zero is, px from the edge; None if it is not between the ends.
+        self._zero: float | None = None
         self._cell = 0
         self._paths: tuple[QPainterPath, QPainterPath] | None = None
         self._colours: dict[str, QColor] = {}
-        self.axis = pg.AxisItem("bottom" if upright else "left")
+        self.axis = PlotAxis("bottom" if upright else "left")
         self.axis.setStyle(hideOverlappingLabels=_BEYOND)
         self.setFlag(self.GraphicsItemFlag.ItemClipsToShape)
         for signal in (box.sigRangeChanged, box.sigResized, self.geometryChanged):
@@ -159,16 +165,9 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
     def _breadth(self) -> float:
         return max(1.0, float(self.width() if self._upright else self.height()))
 
-    def _rooms(self) -> tuple[float, float]:
-        """Px that the curve keeps clear below the smallest and above the largest value."""
-        marks = self._curve.marks if self._curve is not None else np.zeros(0, np.uint8)
-        below = 2 * _MARK if (marks & 5).any() else 0.0
-        above = _MARK if (marks & 2).any() else 0.0
-        return _ROOM + below, _ROOM + above
-
     def _across(self, share: Any) -> Any:
         """Px from the edge of the smallest values for shares of the scale."""
-        below, above = self._rooms()
+        below, above = self._rooms
         return below + share * max(1.0, self._breadth() - below - above)
 
     def _part(self) -> slice:
@@ -183,22 +182,36 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
     def _arrange(self) -> None:
         """Choose the scale of what is in view, and number it."""
         self._paths = None
-        self._scale, part = None, self._part()
-        if self._curve is not None and part.start < part.stop:
-            self._scale = value_scale(self._curve.low[part], self._curve.high[part], self._linear)
-        below, above = self._rooms()
+        self._scale, self._rooms = None, (_ROOM, _ROOM)
+        if self._curve is not None:
+            part, low, high = self._part(), self._curve.low, self._curve.high
+            if part.start < part.stop:
+                self._scale = value_scale(low[part], high[part], self._linear)
+            below, above = (bool((self._curve.marks & flags).any()) for flags in (5, 2))
+            self._rooms = _ROOM + 2 * _MARK * below, _ROOM + _MARK * above
+        self.update()
+        numbered = self._scale, self._rooms, self._breadth(), self.font()
+        if numbered != self._numbered:
+            self._numbered = numbered
+            self._number()
+
+    def _number(self) -> None:
+        """Number the scale, of which there is another."""
+        scale, (below, above) = self._scale, self._rooms
         inner = max(1.0, self._breadth() - below - above)
         self.axis.setRange(-below / inner, 1 + above / inner)
         ticks: list[tuple[float, str]] = []
-        if self._scale is not None:
-            ticks = value_ticks(self._scale)
+        self._zero = None
+        if scale is not None:
+            if scale.low < 0 < scale.high:
+                self._zero = float(self._across(scale.shares(np.zeros(1))[0]))
+            ticks = value_ticks(scale)
             measures = QFontMetricsF(self.font())
             room = measures.height()
             if self._upright:
                 room = max(measures.horizontalAdvance(text) for _, text in ticks)
             ticks = thinned(ticks, (room + _BETWEEN) / inner)
         self.axis.setTicks([ticks])
-        self.update()
 
     # Painting -----------------------------------------------------------------------------------
 
@@ -209,11 +222,10 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         cells = np.minimum(plan.cells.start + places * float(plan.block), plan.cells.stop)
         first, last = self._visible()
         edges = np.repeat((cells - HALF - first) / (last - first) * self._length(), 2)[1:-1]
-        low, high = (
-            self._across(np.repeat(scale.shares(end[part]), 2)) for end in (curve.low, curve.high)
-        )
+        high = self._across(np.repeat(scale.shares(curve.high[part]), 2))
         outline, inside = self._path(edges, high), QPainterPath()
-        if (low != high)[~np.isnan(low)].any():
+        if not np.array_equal(curve.low[part], curve.high[part], equal_nan=True):
+            low = self._across(np.repeat(scale.shares(curve.low[part]), 2))
             outline.addPath(self._path(edges, low))
             for start, stop in _runs(~np.isnan(low)):
                 there = np.concatenate((edges[start:stop], edges[start:stop][::-1]))
@@ -233,9 +245,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         colours = self._colours
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.fillRect(self.boundingRect(), colours["base"])
-        if self._scale is not None and self._scale.low < 0 < self._scale.high:
-            zero = float(self._across(self._scale.shares(np.zeros(1))[0]))
-            painter.fillRect(self._rect(0, self._length(), zero, 1), colours["weak"])
+        if self._zero is not None:
+            painter.fillRect(self._rect(0, self._length(), self._zero, 1), colours["weak"])
         middle = self.along(self._cell)
         painter.fillRect(self._rect(middle, 1, 0, self._breadth()), colours["cross"])
         if self._curve is None:

@@ -107,7 +107,7 @@ class Profiles(QObject):
                     self._drop(side)
                 continue
             wanted = self._wanted(plane, side.is_row)
-            if wanted != side.asked:
+            if wanted != side.asked and not self._is_moving(side, wanted[0]):
                 side.asked = wanted
                 self._ask(side, source, *wanted)
 
@@ -115,6 +115,10 @@ class Profiles(QObject):
         row, column = self._plot.cell
         line = PlaneLine(plane, is_row, row if is_row else column)
         return line, self._plot.visible_line(is_row)
+
+    def _is_moving(self, side: _Side, line: PlaneLine) -> bool:
+        """Whether a side has this line, and what of it is in view has yet to come to rest."""
+        return self._settled.isActive() and side.asked is not None and side.asked[0] == line
 
     def _ask(self, side: _Side, source: ArraySource, line: PlaneLine, plan: LinePlan) -> None:
         for lane in side.lanes:

@@ -32,6 +32,7 @@ from inspector.gui.go_menu import NAMES, Wanted
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
+from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
 from inspector.gui.python_button import Part, PythonButton
 from inspector.gui.read_out import read_element
@@ -66,7 +67,9 @@ def build_in_steps(runner: TaskRunner, window: QWidget) -> Iterator[TensorPage |
         The page, as the last item.
     """
     position = Position()
-    heatmap = Heatmap(position, runner, window)
+    plot = PicturePlot(window)
+    yield None
+    heatmap = Heatmap(position, runner, window, plot)
     yield None
     statistics = StatisticsPanel(position, runner, window)
     yield None

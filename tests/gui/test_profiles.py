@@ -498,6 +498,23 @@ def test_zooming_into_a_long_curve_reads_it_finer(
     assert 40_000 in near.plan.cells
 
 
+def test_curves_are_those_of_where_the_view_comes_to_rest(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = ready(qtbot, window, checkpoint, "bad")
+    plot = page.heatmap.plot
+    plot.view.setRange(xRange=(10.5, 30.5), yRange=(20.5, 40.5), padding=0)
+    idle(qtbot, window)
+    for row, column in ((20, 10), (20, 11), (21, 11)):
+        plot.view.translateBy(x=3, y=2)
+        page.position.move_to(row, column)
+    idle(qtbot, window)
+    for pane, is_row, index in ((plot.row_pane, True, 21), (plot.column_pane, False, 11)):
+        assert pane.curve is not None
+        assert pane.curve.line.at == index
+        assert pane.curve.plan == plot.visible_line(is_row)
+
+
 @pytest.mark.parametrize("name", ["nans", "same", "mask", "one", "column"])
 def test_every_kind_of_line(qtbot: QtBot, window: MainWindow, checkpoint: Path, name: str) -> None:
     page = ready(qtbot, window, checkpoint, name)

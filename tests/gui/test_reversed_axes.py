@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.help_boxes import show_keys
 from inspector.gui.main_window import MainWindow
-from inspector.gui.picture_plot import IndexAxis
+from inspector.gui.plot_axis import IndexAxis
 from inspector.gui.tensor_page import TensorPage
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
