@@ -22,12 +22,15 @@ class Page:
         A list of rows; shape (len(rows), len(columns)).
     tile
         The same cells as a picture in which one pixel is a cell.
+    longest
+        Characters of the longest text; at least 1.
     """
 
     rows: range
     columns: range
     texts: list[list[str]]
     tile: Tile
+    longest: int
 
     def covers(self, rows: range, columns: range) -> bool:
         """Whether all these cells are in the page."""
@@ -57,4 +60,6 @@ def read_page(
     values = plane_values(source, plane, rows, columns)
     found = reduce_blocks(values, 1, 1, "largest magnitude")
     tile = Tile(TilePlan(rows, columns, 1, 1), found.values, found.marks, exact=True, sample="")
-    return Page(rows, columns, cell_texts(values, how), tile)
+    texts = cell_texts(values, how)
+    longest = max((len(text) for row in texts for text in row), default=1)
+    return Page(rows, columns, texts, tile, longest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ PADDING: Final = 8
 
 #: How much of the highlight a selected cell has.
 _WASH: Final = 0.22
+
+#: Stands in a cell whose text is not there yet.
+_WAITING: Final = "·"
 
 _RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -95,31 +99,55 @@ class GridPainter:
         self._paint_headers()
 
     def _paint_cells(self) -> None:
-        look, painter = self._look, self._painter
+        # The loop of a frame while one scrolls: nothing is made in it that need not be.
+        look, painter, geometry = self._look, self._painter, self._look.geometry
         grounds, black = self._grounds()
-        wash = QColor(self._highlight)
-        wash.setAlphaF(_WASH)
-        waiting = faint(self._colours)
-        edge = 0 if look.coloured else 2
+        width, height = geometry.cell_width, geometry.cell_height
+        pens = self._text, faint(self._colours), Qt.GlobalColor.black, Qt.GlobalColor.white
+        chosen = None
         rows, columns = look.selection
-        for row in self._rows:
-            for column in self._columns:
-                rect = look.geometry.cell_rect(row, column)
-                red, green, blue, alpha = grounds[row - self._rows.start][
-                    column - self._columns.start
-                ]
-                if row in rows and column in columns and not (alpha and look.coloured):
-                    painter.fillRect(rect, wash)
-                text = None if look.page is None else look.page.text_at(row, column)
-                painter.setPen(waiting if text is None else self._text)
-                if alpha:
-                    ground = QColor(red, green, blue)
-                    painter.fillRect(rect.adjusted(edge, edge, -edge, -edge), ground)
-                    is_black = black[row - self._rows.start][column - self._columns.start]
-                    painter.setPen(Qt.GlobalColor.black if is_black else Qt.GlobalColor.white)
-                painter.drawText(
-                    rect.adjusted(0, 0, -PADDING, 0), _RIGHT, "·" if text is None else text
-                )
+        for row, shades, blacks in zip(self._rows, grounds, black, strict=True):
+            texts = self._texts(row)
+            in_row = row in rows
+            rect = geometry.cell_rect(row, geometry.left)
+            x, y = rect.x(), rect.y()
+            for column, text, shade, is_black in zip(
+                self._columns, texts, shades, blacks, strict=True
+            ):
+                if shade[3] or (in_row and column in columns):
+                    self._fill(QRect(x, y, width, height), shade, in_row and column in columns)
+                pen = (2 if is_black else 3) if shade[3] else 1 if text is None else 0
+                if text is None:
+                    text = _WAITING
+                if pen != chosen:
+                    painter.setPen(pens[pen])
+                    chosen = pen
+                painter.drawText(x, y, width - PADDING, height, _RIGHT, text)
+                x += width
+
+    def _texts(self, row: int) -> Sequence[str | None]:
+        """The texts of a visible row's visible cells; None for those that are not there yet."""
+        page, columns = self._look.page, self._columns
+        if page is None or row not in page.rows:
+            return [None] * len(columns)
+        texts = page.texts[row - page.rows.start]
+        if page.covers(range(0), columns):
+            return texts[columns.start - page.columns.start : columns.stop - page.columns.start]
+        return [page.text_at(row, column) for column in columns]
+
+    def _fill(self, rect: QRect, shade: list[int], selected: bool) -> None:
+        """The ground of a cell that has one."""
+        red, green, blue, alpha = shade
+        coloured = self._look.coloured
+        if selected and not (alpha and coloured):
+            wash = QColor(self._highlight)
+            wash.setAlphaF(_WASH)
+            self._painter.fillRect(rect, wash)
+        if alpha:
+            edge = 0 if coloured else 2
+            self._painter.fillRect(
+                rect.adjusted(edge, edge, -edge, -edge), QColor(red, green, blue)
+            )
 
     def _grounds(self) -> tuple[list[Any], list[Any]]:
         """For each visible cell red, green, blue and alpha; and whether its text is black."""

@@ -239,9 +239,8 @@ class GridView(QAbstractScrollArea):
     def _take(self, page: Page) -> None:
         self._page = page
         self._wanted = None
-        longest = max((len(text) for row in page.texts for text in row), default=1)
-        if longest > self._cell_characters:
-            self._cell_characters = longest
+        if page.longest > self._cell_characters:
+            self._cell_characters = page.longest
             self._measure()
         self._request()
         self._colour()
