@@ -5,7 +5,8 @@ statistics are counted, a page is turned in the values and the picture is dragge
 second, by keys and by the mouse. A frame's time is that from the moment in which a screen would ask
 for it until all of the window is painted; where the window was held for longer, each frame that a
 screen would have asked for meanwhile counts. It prints one line of JSON: of each frame the
-milliseconds.
+milliseconds, and those of the processor's time that the GUI thread takes for a move and all that
+follows from it. ``python frames.py FILE 1920x1080`` does so in a window of another size.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ class Screen(QObject):
         self._started = time.perf_counter()
         self._next = 1
         self._due: float | None = None
+        self._moves = 0
         self.times: list[float] = []
+        #: Milliseconds of the processor for a move.
+        self.work = 0.0
         self._loop = QEventLoop()
         self._timer = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
@@ -67,7 +71,9 @@ class Screen(QObject):
         self._mouse(QEvent.Type.MouseButtonPress)
         self._started = time.perf_counter()
         self._timer.start(0)
+        began = time.thread_time()
         self._loop.exec()
+        self.work = (time.thread_time() - began) * 1e3 / max(1, self._moves)
         self._mouse(QEvent.Type.MouseButtonRelease)
 
     def _tick(self) -> None:
@@ -80,6 +86,7 @@ class Screen(QObject):
         if now < self._due:
             self._timer.start(max(1, round((self._due - now) * 1e3)))
             return
+        self._moves += 1
         down = self._next // 200 % 2 == 0
         key = Qt.Key.Key_PageDown if down else Qt.Key.Key_PageUp
         press = QKeyEvent(QEvent.Type.KeyPress, key, Qt.KeyboardModifier.NoModifier)
@@ -134,20 +141,20 @@ def wait_until_counting(window: MainWindow) -> None:
     loop.exec()
 
 
-def main(path: Path) -> None:
+def main(path: Path, size: str = "1280x800") -> None:
     """Open, scroll, and tell."""
     _, theme = build_application("system")
     window = MainWindow(theme)
-    window.resize(1280, 800)
+    window.resize(*map(int, size.split("x")))
     window.show()
     window.open_paths([path], "w")
     wait_until_counting(window)
     assert isinstance(window, QWidget)
     screen = Screen(window)
     screen.run()
-    print(json.dumps(screen.times), flush=True)
+    print(json.dumps({"times": screen.times, "work": round(screen.work, 2)}), flush=True)
     window.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
