@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QEvent,
     QEventLoop,
     QMessageLogContext,
+    QSize,
     Qt,
     QThread,
     QTimer,
@@ -26,14 +27,14 @@ from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
 from inspector.desktop.front import bring_to_front
 from inspector.desktop.messages import Message
+from inspector.desktop.program import NAME, TITLE
 from inspector.desktop.single_instance import Arrival, Meeting
 from inspector.desktop.windows import set_app_id
 from inspector.gui.application import Application
 from inspector.gui.crash_reports import CrashReports, log_folder
-from inspector.gui.help_boxes import TITLE
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
-from inspector.gui.settings import NAME, Settings, SettingsStore
+from inspector.gui.settings import Settings, SettingsStore
 from inspector.gui.theme import Appearance, Theme
 from inspector.resources import resource_path
 
@@ -46,6 +47,9 @@ _TURN = 200
 
 #: Milliseconds for which a window says why it is a second one.
 _NOTICE = 30_000
+
+#: Pixels that a window's title takes of the screen, about.
+_TITLE_BAR = 40
 
 #: The windows that `show_object` opened, until they are closed: Qt does not keep them.
 _shown: set[MainWindow] = set()
@@ -109,6 +113,7 @@ def run_window(
         window.open_paths(arrival.paths, tensor)
     elif arrival.meeting is not None:  # a further window has another one's session
         window.restore_session()
+    fit_to_screen(window)
     window.show()
     if arrival.is_frozen:
         _say_why_there_are_two(window)
@@ -119,6 +124,15 @@ def run_window(
         return application.exec()
     finally:
         reports.remove()
+
+
+def fit_to_screen(window: MainWindow) -> None:
+    """Leave the status bar on the screen, on one that is no larger than the window likes to be."""
+    screen = window.screen()
+    if screen is None or QApplication.platformName() == "offscreen":  # which no one looks at
+        return
+    room = screen.availableSize() - QSize(0, _TITLE_BAR)
+    window.resize(window.size().boundedTo(room))
 
 
 def listen(meeting: Meeting, window: MainWindow) -> None:

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
+from inspector.desktop.program import TITLE
 from inspector.gui.fonts import scaled
-from inspector.gui.help_boxes import TITLE
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.versions import devices, versions
 

@@ -17,7 +17,7 @@ from typing import Final, TextIO
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 
 from inspector import __version__
-from inspector.gui.settings import NAME
+from inspector.desktop.program import NAME
 from inspector.versions import versions
 
 #: Reports that are kept, the newest; and that one run of the program writes at most.

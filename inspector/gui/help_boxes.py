@@ -10,8 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
 
-TITLE: Final = "Tensor Inspector"
-
 #: Keys and gestures that are in no menu.
 _BESIDE: Final = (
     ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
+from inspector.desktop.program import TITLE
 from inspector.gui.about_box import AboutBox
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.asking import Asking
@@ -28,7 +29,6 @@ from inspector.gui.command_palette import CommandPalette
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
-from inspector.gui.help_boxes import TITLE
 from inspector.gui.labels import Notice
 from inspector.gui.look import Look
 from inspector.gui.memory import MemoryBudget

@@ -12,10 +12,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
+from inspector.desktop.program import NAME
 from inspector.gui.theme import Appearance
-
-#: The application's name: of the folder of its settings, too.
-NAME: Final = "tensor-inspector"
 
 #: The sizes that the interface can have, in percent of the system's.
 ZOOMS: Final = (50, 60, 70, 80, 90, 100, 110, 125, 150, 175, 200, 250, 300)
