@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,22 @@ def read_only(array: Array) -> Array:
     return view
 
 
+def empty_along(shape: Sequence[int], dtype: np.dtype[Any], order: Sequence[int]) -> Array:
+    """A new array of which the axes lie in memory in this order, the outermost first."""
+    array = np.empty([shape[axis] for axis in order], dtype)
+    return array.transpose(np.argsort(order))
+
+
+def axes_by_stride(strides: Sequence[int]) -> tuple[int, ...]:
+    """The axes from the largest step in memory to the smallest, whichever way they run.
+
+    An axis without a step says nothing: if the others are in C order, all are.
+    """
+    order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+    stepping = [axis for axis in order if strides[axis]]
+    return tuple(order if stepping != sorted(stepping) else range(len(strides)))
+
+
 class ArraySource(Protocol):
     """Numbers that can be read region by region, wherever they are kept.
 
@@ -34,6 +51,15 @@ class ArraySource(Protocol):
     @property
     def dtype(self) -> DType:
         """The stored dtype, with how it becomes a NumPy one."""
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The axes as the numbers are kept, the outermost first: 0, 1, 2 ... is C order.
+
+        Whoever goes over all of it does so in this order, in blocks of whole inner axes: each is
+        then one run where it is kept, and not a read for every few of its numbers. The array that
+        a region is read into lies in this order too, as a rule.
+        """
 
     def read(self, region: Region) -> Array:
         """The values of a region: shape `Region.shape`, dtype ``dtype.values``, read-only.
@@ -75,6 +101,11 @@ class InMemoryArray:
     def dtype(self) -> DType:
         """The array's dtype by torch's name."""
         return self._dtype
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The array's axes, the largest stride first."""
+        return axes_by_stride(self._array.strides)
 
     def read(self, region: Region) -> Array:
         """A read-only view of the array."""

@@ -42,7 +42,8 @@ class BlockTensor(BlockwiseTensor):
         steps: tuple[Step, ...],
     ) -> None:
         *outer, blocks, self._size = stored.shape
-        super().__init__(entry, (*outer, blocks * count), dtype, steps)
+        order = tuple(axis for axis in stored.axis_order if axis <= len(outer))
+        super().__init__(entry, (*outer, blocks * count), dtype, steps, order)
         self.stored: Final = stored
         self._count: Final = count
 

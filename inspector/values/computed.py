@@ -5,10 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
-import numpy as np
-
 from inspector.checkpoints.model import TensorEntry
-from inspector.values.arrays import Array, ArraySource, read_only
+from inspector.values.arrays import Array, ArraySource, empty_along, read_only
 from inspector.values.conversion import Step, summary
 from inspector.values.dtypes import DType
 from inspector.values.reading import too_large
@@ -53,6 +51,11 @@ class SameNumbers:
         return self._source.dtype
 
     @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The other source's."""
+        return self._source.axis_order
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """What every read does, in order."""
         return self._steps
@@ -82,15 +85,23 @@ class ComputedTensor(ABC):
         Whose ``raw`` and ``values`` are the same.
     steps
         What every read does, in order.
+    axis_order
+        How what it is computed of is kept (see `ArraySource`); None for C order.
     """
 
     def __init__(
-        self, entry: TensorEntry, shape: tuple[int, ...], dtype: DType, steps: tuple[Step, ...]
+        self,
+        entry: TensorEntry,
+        shape: tuple[int, ...],
+        dtype: DType,
+        steps: tuple[Step, ...],
+        axis_order: tuple[int, ...] | None = None,
     ) -> None:
         self.entry: Final = entry
         self._shape: Final = shape
         self._dtype: Final = dtype
         self._steps: Final = steps
+        self._axis_order: Final = tuple(range(len(shape))) if axis_order is None else axis_order
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,6 +112,11 @@ class ComputedTensor(ABC):
     def dtype(self) -> DType:
         """The dtype of the values."""
         return self._dtype
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The axes as what it is computed of is kept."""
+        return self._axis_order
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -115,7 +131,8 @@ class ComputedTensor(ABC):
     def read(self, region: Region) -> Array:
         """The values of a region (see `ArraySource`)."""
         try:
-            out = np.empty(region.shape, self._dtype.values)
+            order = region.kept_in(self._axis_order)
+            out = empty_along(region.shape, self._dtype.values, order)
         except (MemoryError, ValueError) as error:
             raise too_large(self.entry, self._shape, region) from error
         if out.size:
@@ -128,16 +145,18 @@ class ComputedTensor(ABC):
 
     @abstractmethod
     def _fill(self, out: Array, region: Region) -> None:
-        """Write a region's values into a new array, contiguous and not empty."""
+        """Write a region's values into a new array: its axes in `axis_order`, and not empty."""
 
 
 class BlockwiseTensor(ComputedTensor):
     """The same, where each number can be computed without the others."""
 
     def _fill(self, out: Array, region: Region) -> None:
-        flat, done = out.reshape(-1), 0
-        for part in region.blocks(self._most(region)):
-            flat[done : done + part.numel] = self._part(part).reshape(-1)
+        turn = region.kept_in(self._axis_order)
+        flat, done = out.transpose(turn).reshape(-1), 0
+        for part in region.blocks(self._most(region), self._axis_order):
+            found = self._part(part).reshape(part.shape)
+            flat[done : done + part.numel] = found.transpose(turn).reshape(-1)
             done += part.numel
 
     def _most(self, region: Region) -> int:

@@ -83,7 +83,7 @@ class ComplexPart(BlockwiseTensor):
         note = part.note.format(real)
         step = Step(note, copies=True, exact=form in ("real", "imaginary"))
         dtype = replace(native(real), note=note)
-        super().__init__(entry, whole.shape, dtype, (*whole.steps, step))
+        super().__init__(entry, whole.shape, dtype, (*whole.steps, step), whole.axis_order)
 
     def _part(self, region: Region) -> Array:
         # NumPy rounds some otherwise where numbers lie apart or backwards.
@@ -123,6 +123,12 @@ class RawBits:
     def dtype(self) -> DType:
         """uint8, uint16, uint32 or uint64."""
         return self._dtype
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The tensor's axes as they lie in the storage, and that of a pair behind them."""
+        order = self._stored.axis_order
+        return (*order, len(order)) if self._pairs else order
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -119,7 +119,7 @@ class DequantizedTensor(BlockwiseTensor):
         single = np.dtype(np.float32)
         dtype = DType(entry.dtype, single, single, "float", note=note)
         steps = (*self._integers.steps, Step(note, copies=True, exact=False))
-        super().__init__(entry, entry.shape, dtype, steps)
+        super().__init__(entry, entry.shape, dtype, steps, self._integers.axis_order)
 
     def _part(self, region: Region) -> Array:
         integers = self._integers.read(region)

@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
-from inspector.values.arrays import Array, as_index, read_only
+from inspector.values.arrays import Array, as_index, axes_by_stride, empty_along, read_only
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
 from inspector.values.dtypes import DType, dtype_of, native
 from inspector.values.live_bytes import HostBytes, LiveBytes
@@ -90,6 +90,11 @@ class StoredTensor:
     def dtype(self) -> DType:
         """The tensor's dtype; that of its values where their negative or conjugate is stored."""
         return native(self._stored.values) if self._is_lazy else self._stored
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """The axes as they lie in the storage."""
+        return axes_by_stride(self.entry.stride)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -206,7 +211,8 @@ class StoredTensor:
             count if stride else 1 for count, stride in zip(shape, strides, strict=True)
         )
         try:
-            array = np.empty(compact, self._stored.raw)
+            # As it lies in the storage, so that what is read in one go need not be turned.
+            array = empty_along(compact, self._stored.raw, axes_by_stride(strides))
             np.broadcast_to(array, shape)
         except (MemoryError, ValueError) as error:
             raise too_large(self.entry, self.shape, region) from error

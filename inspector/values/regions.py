@@ -62,12 +62,29 @@ class Region:
         items = (_axis_text(axis, size) for axis, size in zip(self.axes, shape, strict=True))
         return f"[{', '.join(items)}]"
 
-    def blocks(self, most: int) -> Iterator[Region]:
-        """Cut into regions of at most `most` elements (at least 1), in C order.
+    def runs_along(self, order: tuple[int, ...]) -> bool:
+        """Whether its elements in C order are those in another order of the axes, too."""
+        sizes = [len(axis) if isinstance(axis, range) else 1 for axis in self.axes]
+        long = [axis for axis in order if sizes[axis] > 1]
+        return long == sorted(long) or 0 in sizes
 
-        Their elements, one block after the other, are the region's elements in C order. Every
-        block keeps the axes that the region keeps.
+    def kept_in(self, order: tuple[int, ...]) -> tuple[int, ...]:
+        """The axes of what is read in an order of the tensor's axes, to transpose an array by."""
+        kept = [axis for axis, item in enumerate(self.axes) if isinstance(item, range)]
+        return tuple(kept.index(axis) for axis in order if axis in kept)
+
+    def blocks(self, most: int, order: tuple[int, ...] | None = None) -> Iterator[Region]:
+        """Cut into regions of at most `most` elements (at least 1), in C order or another one.
+
+        Their elements, one block after the other, are the region's elements in C order; with an
+        `order` of the axes, outermost first, in that order. Every block keeps the axes that the
+        region keeps.
         """
+        if order is not None:
+            back = [order.index(axis) for axis in range(len(order))]
+            for block in Region(tuple(self.axes[axis] for axis in order)).blocks(most):
+                yield Region(tuple(block.axes[place] for place in back))
+            return
         if self.numel == 0:
             return
         axes = [axis if isinstance(axis, range) else range(axis, axis + 1) for axis in self.axes]

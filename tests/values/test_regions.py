@@ -107,6 +107,26 @@ def test_blocks_of_a_huge_tensor_come_one_by_one() -> None:
     assert second.axes == (range(1), range(2**18, 2**19))
 
 
+@given(shapes_and_indices(), st.integers(1, 40), st.data())
+def test_blocks_in_another_order_of_the_axes(
+    case: tuple[tuple[int, ...], str], most: int, data: st.DataObject
+) -> None:
+    """They are those of the array whose axes are exchanged."""
+    shape, text = case
+    source = InMemoryArray(numbers(shape))
+    region = parse_region(text, shape)
+    order = tuple(data.draw(st.permutations(range(len(shape)))))
+    turn = region.kept_in(order)
+    blocks = list(region.blocks(most, order))
+    parts = [source.read(block).transpose(turn).reshape(-1) for block in blocks]
+    assert all(0 < block.numel <= most for block in blocks)
+    joined = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    expected = source.read(region).transpose(turn).reshape(-1)
+    np.testing.assert_array_equal(joined, expected)
+    same = np.array_equal(expected, source.read(region).reshape(-1))
+    assert region.runs_along(order) == same
+
+
 @given(shapes_and_indices())
 def test_ascending_are_the_same_elements_in_the_tensors_order(
     case: tuple[tuple[int, ...], str],
