@@ -1,4 +1,7 @@
-"""How every pass goes over a tensor: one contiguous block after the other, flat, in C order."""
+"""How every pass goes over a tensor: one block after the other, in the order of its memory.
+
+A tensor that is stored transposed would otherwise take a read for each column of each block.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -65,11 +69,70 @@ def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) ->
         other.result()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some elements of a region that lie together where they are kept.
+
+    Attributes
+    ----------
+    elements
+        1-D and contiguous, in the order in which they are kept.
+    start
+        How many elements of the region come, in C order, before the first of these in C order.
+    axes
+        How they lie, the outermost first: the length of each axis, and how many elements of the
+        region are from one place along it to the next. One axis of step 1 if they are in C order.
+    """
+
+    elements: Array
+    start: int
+    axes: tuple[tuple[int, int], ...]
+
+    def first(self, hits: Array) -> int:
+        """How many elements of the region come, in C order, before the first hit.
+
+        Parameters
+        ----------
+        hits
+            A boolean for each of the elements, at least one of them true.
+        """
+        order = sorted(range(len(self.axes)), key=lambda axis: -self.axes[axis][1])
+        left = hits.reshape([length for length, _ in self.axes]).transpose(order)
+        offset = self.start
+        for axis in order:
+            others = tuple(range(1, left.ndim))
+            place = int(np.argmax(left.any(axis=others) if others else left))
+            offset += place * self.axes[axis][1]
+            left = left[place]
+        return offset
+
+
+def _block(region: Region, part: Region, array: Array, order: tuple[int, ...]) -> Block:
+    """What was read of a part of a region."""
+    steps, step, start = [], 1, 0
+    for whole, axis in zip(reversed(region.axes), reversed(part.axes), strict=True):
+        if isinstance(whole, range) and isinstance(axis, range):
+            steps.append(step)
+            start += whole.index(axis[0]) * step
+            step *= len(whole)
+    steps.reverse()
+    turn = part.kept_in(order)
+    axes: list[tuple[int, int]] = []
+    for axis in turn:
+        length, step = array.shape[axis], steps[axis]
+        if axes and axes[-1][1] == length * step:
+            length *= axes.pop()[0]
+        if length > 1:
+            axes.append((length, step))
+    elements = np.ascontiguousarray(array.transpose(turn)).reshape(-1)
+    return Block(elements, start, tuple(axes))
+
+
 class Scan(Protocol):
     """What the blocks of a pass are added to."""
 
-    def add(self, offset: int, block: Array) -> None:
-        """Add a 1-D contiguous block with `offset` elements of the region before it."""
+    def add(self, block: Block) -> None:
+        """Add a block."""
 
 
 S = TypeVar("S", bound=Scan)
@@ -87,30 +150,30 @@ def scan_blocks(
 ) -> list[S]:
     """Add each of the region's blocks to one of several scans, a thread for each of them.
 
-    Which scan gets which block is a matter of chance, so what is made of them all must not depend
-    on it.
+    Which scan gets which block is a matter of chance, and in which order they come is one of how
+    they are kept, so what is made of them all must depend on neither.
 
     Parameters
     ----------
     make
         Makes an empty scan. Called at least once; more often where there are blocks for several.
     most, raw, check, progress
-        As for `flat_blocks`. The last two are called by one thread at a time.
+        As for `blocks_as_kept`. The last two are called by one thread at a time.
 
     Returns
     -------
     list
-        The scans: the blocks of each came in order.
+        The scans.
     """
     scans = [make() for _ in range(min(WORKERS, max(1, region.numel // most)))]
     work_together(
-        flat_blocks(source, region, most=most, check=check, progress=progress, raw=raw),
-        [lambda found, scan=scan: scan.add(*found) for scan in scans],  # type: ignore[misc]
+        blocks_as_kept(source, region, most=most, check=check, progress=progress, raw=raw),
+        [scan.add for scan in scans],
     )
     return scans
 
 
-def flat_blocks(
+def blocks_as_kept(
     source: ArraySource,
     region: Region,
     *,
@@ -118,8 +181,8 @@ def flat_blocks(
     check: Check,
     progress: Progress,
     raw: bool = False,
-) -> Iterator[tuple[int, Array]]:
-    """The region's elements, block by block.
+) -> Iterator[Block]:
+    """The region's elements, block by block, in the order in which the source keeps them.
 
     Parameters
     ----------
@@ -127,17 +190,13 @@ def flat_blocks(
         Elements in a block, at most.
     raw
         Whether the stored patterns are meant instead of the values.
-
-    Yields
-    ------
-    offset, block
-        How many elements of the region came before, and a 1-D contiguous array.
     """
     total, done = region.numel, 0
-    for part in region.blocks(most):
+    order = source.axis_order
+    for part in region.blocks(most, order):
         check()
-        block = source.read_raw(part) if raw else source.read(part)
-        yield done, np.ascontiguousarray(block).reshape(-1)
+        array = source.read_raw(part) if raw else source.read(part)
+        yield _block(region, part, array, order)
         done += part.numel
         progress(done / total)
     if total == 0:

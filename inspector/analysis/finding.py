@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
-from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks, index_of
+from inspector.analysis.blocks import BLOCK, Check, Progress, blocks_as_kept, index_of
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.regions import Region
 
@@ -15,6 +15,9 @@ Index = tuple[int, ...]
 
 #: What can be looked for; a number is looked for by equality.
 Target = Literal["nan", "infinite", "zero"] | int | float
+
+#: Blocks that are searched as a whole at first, where the elements do not lie in C order.
+_STRETCH: Final = 16
 
 _TESTS: dict[str, Callable[[Array], Array]] = {
     "nan": np.isnan,
@@ -65,15 +68,59 @@ def find_next(
     with np.errstate(all="ignore"):
         for part in (*_behind(shape, start), *_up_to(shape, start)):
             region = part if forward else _mirrored(part, shape)
-            for offset, values in flat_blocks(
-                source, region, most=block, check=check, progress=lambda _: None
-            ):
-                hits = np.flatnonzero(_matches(values, target))
-                if hits.size:
-                    return index_of(region, offset + int(hits[0]))
-                done += values.size
-                progress(done / total)
+            for stretch in _stretches(region, source.axis_order, block):
+                told = _part(progress, done, stretch.numel, total)
+                at = _first(source, stretch, target, block, check, told)
+                if at is not None:
+                    return at
+                done += stretch.numel
     return None
+
+
+def _part(progress: Progress, before: int, size: int, total: int) -> Progress:
+    return lambda part: progress((before + part * size) / total)
+
+
+def _stretches(region: Region, order: tuple[int, ...], block: int) -> Iterator[Region]:
+    """Parts of a region that follow one another in C order, each to be searched as a whole.
+
+    A block, if these lie in that order. Otherwise some blocks at least, and each time more of
+    them: what is near is found soon, and what is far is found without many short reads.
+    """
+    if region.runs_along(order):
+        yield from region.blocks(block)
+        return
+    outermost = next(n for n, size in enumerate(region.shape) if size > 1)
+    axis = region.axes[outermost]
+    assert isinstance(axis, range)
+    within = region.numel // len(axis)
+    start, step = 0, _STRETCH * block // within
+    while start < len(axis):
+        places = axis[start : start + max(1, step)]
+        stretch = Region((*region.axes[:outermost], places, *region.axes[outermost + 1 :]))
+        if step:
+            yield stretch
+        else:
+            yield from _stretches(stretch, order, block)
+        start, step = start + len(places), 2 * step
+
+
+def _first(
+    source: ArraySource,
+    stretch: Region,
+    target: Target,
+    block: int,
+    check: Check,
+    progress: Progress,
+) -> Index | None:
+    """The first hit in a part of the tensor, in the C order of that part."""
+    first: int | None = None
+    for found in blocks_as_kept(source, stretch, most=block, check=check, progress=progress):
+        hits = _matches(found.elements, target)
+        if (first is None or found.start < first) and hits.any():
+            at = found.first(hits)
+            first = at if first is None else min(first, at)
+    return None if first is None else index_of(stretch, first)
 
 
 def _matches(values: Array, target: Target) -> Array:

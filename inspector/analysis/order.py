@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import BLOCK, Check, Progress, scan_blocks
+from inspector.analysis.blocks import BLOCK, Block, Check, Progress, scan_blocks
 from inspector.analysis.statistics import Number, Statistics
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.regions import Region
@@ -122,9 +122,9 @@ class _Scan:
         self.within: list[list[Array] | None] = [[] for _ in intervals]
         self._counts = [0] * len(intervals)
 
-    def add(self, _: int, block: Array) -> None:
+    def add(self, block: Block) -> None:
         """Add a block."""
-        numbers = np.sort(finite_numbers(block, drop=self._drop))
+        numbers = np.sort(finite_numbers(block.elements, drop=self._drop))
         self.below += np.searchsorted(numbers, self._thresholds)
         starts = np.searchsorted(numbers, self._lows)
         for place, (start, high) in enumerate(zip(starts, self._highs, strict=True)):

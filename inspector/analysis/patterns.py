@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import Check, Progress, scan_blocks
+from inspector.analysis.blocks import Block, Check, Progress, scan_blocks
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.dtypes import DType
 from inspector.values.regions import Region
@@ -35,8 +35,8 @@ class PatternCounts:
     values
         float64, same shape: what each pattern stands for (exact).
     minimum_at, maximum_at
-        The first place of the smallest and largest finite value, as elements of the region
-        before it; None if nothing is finite.
+        The first place, in C order, of the smallest and largest finite value, as elements of the
+        region before it; None if nothing is finite.
     """
 
     dtype: DType
@@ -65,24 +65,39 @@ def _unsigned(dtype: DType) -> np.dtype[np.unsignedinteger]:
 
 
 class _Extreme:
-    """The first place of the smallest (sign 1) or largest (sign -1) value seen."""
+    """The first place, in C order, of the pattern with the smallest key seen."""
 
-    __slots__ = ("_keys", "at", "best")
+    __slots__ = ("_equals", "_keys", "at", "best")
 
     def __init__(self, keys: NDArray[np.float64]) -> None:
         self._keys = keys
+        self._equals: NDArray[np.intp] = np.empty(0, np.intp)
         self.best = np.inf
         self.at: int | None = None
 
-    def offer(self, fresh: NDArray[np.intp], block: Array, offset: int) -> None:
-        """Take note of a block in which these patterns occur for the first time."""
-        keys = self._keys[fresh]
-        best = float(keys.min())
+    def offer(self, fresh: NDArray[np.intp], counts: Array, found: Array, block: Block) -> None:
+        """Take note of a block.
+
+        Parameters
+        ----------
+        fresh
+            The patterns that no block before had.
+        counts
+            How often the block has each pattern.
+        found
+            The block's patterns.
+        """
+        best = float(self._keys[fresh].min(initial=np.inf))
         if best < self.best:
             # Two patterns may stand for one value: 0 and -0.
-            equals = fresh[keys == best]
-            self.at = offset + min(int(np.argmax(block == pattern)) for pattern in equals)
-            self.best = best
+            self._equals = np.flatnonzero(self._keys == best)
+            self.best, self.at = best, None
+        if self.at is not None and self.at <= block.start:
+            return
+        present = self._equals[counts[self._equals] != 0]
+        if present.size:
+            at = min(block.first(found == pattern) for pattern in present)
+            self.at = at if self.at is None else min(at, self.at)
 
     def merge(self, other: _Extreme) -> None:
         """Take what another has seen into account."""
@@ -104,16 +119,15 @@ class _PatternScan:
         self._unseen = np.ones(values.size, dtype=bool)
         self._index = np.empty(_PIECE, dtype=np.intp)
 
-    def add(self, offset: int, block: Array) -> None:
+    def add(self, block: Block) -> None:
         """Add a block of raw elements."""
-        found = block.view(self._unsigned)
+        found = block.elements.view(self._unsigned)
         counts = self._counted(found)
         self.counts += counts
         fresh = np.flatnonzero((counts != 0) & self._unseen)
-        if fresh.size:
-            self._unseen[fresh] = False
-            self.low.offer(fresh, found, offset)
-            self.high.offer(fresh, found, offset)
+        self._unseen[fresh] = False
+        self.low.offer(fresh, counts, found, block)
+        self.high.offer(fresh, counts, found, block)
 
     def merge(self, other: _PatternScan) -> None:
         """Add what was added to another."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +10,12 @@ from numpy.typing import NDArray
 
 from inspector.analysis.blocks import Check, Progress
 from inspector.analysis.reduction import reduce_extremes
-from inspector.analysis.tiles import Cut, coarser, middles, plan_axis
+from inspector.analysis.tiles import Cut, coarser, elements_within, middles, plan_axis
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane, Region
 
-#: Elements read at a time along the tensor's last axis, and along another one, where a file may
-#: need a read for each: some milliseconds, so that a line nobody wants any more ends soon.
+#: Elements read at a time along the tensor's innermost axis, and along another one, where a file
+#: may need a read for each: some milliseconds, so that a line nobody wants any more ends soon.
 _PIECE: Final = 1 << 17
 _STRIDED_PIECE: Final = 1 << 12
 
@@ -52,12 +51,6 @@ class PlaneLine:
     def others(self) -> int:
         """How many lines like this one the plane has, itself included."""
         return self.plane.rows if self.is_row else self.plane.columns
-
-    @property
-    def is_strided(self) -> bool:
-        """Whether the tensor has other elements between two of this line."""
-        axis = self.plane.column_axis if self.is_row else self.plane.row_axis
-        return axis is not None and math.prod(self.plane.shape[axis + 1 :]) > 1
 
     @property
     def is_reversed(self) -> bool:
@@ -133,9 +126,15 @@ def plan_line(length: int, visible: tuple[float, float], pixels: int) -> LinePla
     return LinePlan(*plan_axis(length, visible, pixels))
 
 
-def takes_long(line: PlaneLine, plan: LinePlan) -> bool:
+def takes_long(source: ArraySource, line: PlaneLine, plan: LinePlan) -> bool:
     """Whether reading what is covered may take longer than a tenth of a second or so."""
-    return len(plan.cells) > (_STRIDED_PIECE if line.is_strided else _SOON)
+    return len(plan.cells) > (_STRIDED_PIECE if _is_strided(source, line) else _SOON)
+
+
+def _is_strided(source: ArraySource, line: PlaneLine) -> bool:
+    """Whether the tensor has other elements between two of this line where it is kept."""
+    axis = line.plane.column_axis if line.is_row else line.plane.row_axis
+    return elements_within(source.axis_order, line.plane.shape, axis) > 1
 
 
 def render_curve(
@@ -160,7 +159,7 @@ def render_curve(
     low, high = (np.full(plan.places, np.nan) for _ in range(2))
     marks = np.zeros(plan.places, np.uint8)
     first = plan.cells.start
-    most = _STRIDED_PIECE if line.is_strided else _PIECE
+    most = _STRIDED_PIECE if _is_strided(source, line) else _PIECE
     done = 0
     for cells in Cut(plan.cells, plan.block, line.is_reversed).parts(most):
         check()

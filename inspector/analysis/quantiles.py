@@ -294,7 +294,8 @@ class QuantileSearch:
         parts = []
         with np.errstate(all="ignore"):
             for run in range(_RUNS):
-                part = _run_at(region, run * (count - 1) // (_RUNS - 1))
+                order = self._source.axis_order
+                part = _run_at(region, run * (count - 1) // (_RUNS - 1), order)
                 block = np.ascontiguousarray(self._source.read(part)).reshape(-1)
                 parts.append(finite_numbers(block, drop=drop))
         return np.concatenate(parts)
@@ -328,20 +329,23 @@ class QuantileSearch:
         return np.dtype(np.uint32 if self._dtype.itemsize == 4 else np.uint64)
 
 
-def _run_at(region: Region, offset: int) -> Region:
-    """A part of a region of about `_RUN` elements, at or around an element of it."""
-    axes: list[range | int] = []
+def _run_at(region: Region, offset: int, order: tuple[int, ...]) -> Region:
+    """A part of a region of about `_RUN` elements, which lie together where they are kept.
+
+    It is at or around the element that has `offset` others before it in that order.
+    """
+    axes = list(region.axes)
     room = _RUN
-    sizes = [len(axis) if isinstance(axis, range) else 1 for axis in region.axes]
-    for axis, size in zip(reversed(region.axes), reversed(sizes), strict=True):
-        offset, place = divmod(offset, size)
+    for number in reversed(order):
+        axis = axes[number]
         if isinstance(axis, int):
-            axes.append(axis)
             continue
+        size = len(axis)
+        offset, place = divmod(offset, size)
         start = max(0, min(place, size - room))
-        axes.append(axis[start : start + room])
+        axes[number] = axis[start : start + room]
         room = max(1, room // size)
-    return Region(tuple(reversed(axes)))
+    return Region(tuple(axes))
 
 
 def _of_distinct(statistics: Statistics, ranks: tuple[int, ...]) -> dict[int, Number]:

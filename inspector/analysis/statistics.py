@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import BLOCK, Check, Progress, flat_blocks, index_of
+from inspector.analysis.blocks import BLOCK, Block, Check, Progress, blocks_as_kept, index_of
 from inspector.analysis.distinct import Distinct, Occurrences, distinct_of
 from inspector.analysis.moments import Moments, root
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
@@ -126,10 +126,8 @@ def summarise(
     else:
         scan = _SCANS[kind](size)
     with np.errstate(all="ignore"):
-        for offset, values in flat_blocks(
-            source, region, most=most, check=check, progress=progress
-        ):
-            scan.add(offset, values)
+        for found in blocks_as_kept(source, region, most=most, check=check, progress=progress):
+            scan.add(found)
     return scan.result(region)
 
 
@@ -190,22 +188,56 @@ def _place(region: Region, offset: int | None) -> tuple[int, ...] | None:
     return None if offset is None else index_of(region, offset)
 
 
+class _Extreme:
+    """The smallest (sign 1) or largest (sign -1) value seen, and its first place in C order."""
+
+    __slots__ = ("_sign", "at", "value")
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
+        self.value: Number | None = None
+        self.at: int | None = None
+
+    def note(self, value: Number, values: Array, found: Block, kept: Array | None) -> None:
+        """Take note of a block.
+
+        Parameters
+        ----------
+        value
+            The block's extreme.
+        values
+            What is compared: its elements, or their magnitudes.
+        kept
+            Which of its elements the values are of; None for all.
+        """
+        if self.value is not None and self._sign * value > self._sign * self.value:
+            return
+        # Blocks come as they are kept, so a later one may have the same at an earlier place.
+        before = self.at if value == self.value else None
+        if before is not None and before <= found.start:
+            return
+        hits = values == value
+        if kept is not None:
+            places = kept[hits]
+            hits = np.zeros(found.elements.size, np.bool_)
+            hits[places] = True
+        at = found.first(hits)
+        self.value, self.at = value, at if before is None else min(at, before)
+
+
 class _Scan:
     """Counts, extremes and moments of the blocks added so far."""
 
     def __init__(self, most: int) -> None:
         self.nan = self.infinite = self.pos_inf = self.neg_inf = self.zeros = 0
         self.subnormals = 0
-        self.low: Number | None = None
-        self.high: Number | None = None
-        self.low_at: int | None = None
-        self.high_at: int | None = None
+        self.low, self.high = _Extreme(1), _Extreme(-1)
         self.moments: tuple[Moments, ...] = (Moments(most),)
         self.distinct = Distinct()
         self._is_zero = np.empty(most, dtype=np.bool_)
 
-    def add(self, offset: int, block: Array) -> None:
-        """Add a 1-D block with `offset` elements before it."""
+    def add(self, found: Block) -> None:
+        """Add a block."""
         raise NotImplementedError
 
     def note_zeros(self, block: Array) -> None:
@@ -214,15 +246,11 @@ class _Scan:
         self.zeros += int(np.count_nonzero(zero))
 
     def note_extremes(
-        self, values: Array, low: Number, high: Number, offset: int, kept: Array | None
+        self, values: Array, low: Number, high: Number, found: Block, kept: Array | None
     ) -> None:
-        """Note the extremes of ``block[kept]`` (all of the block if None)."""
-        if self.low is None or low < self.low:
-            at = int(values.argmin())
-            self.low, self.low_at = low, offset + (at if kept is None else int(kept[at]))
-        if self.high is None or high > self.high:
-            at = int(values.argmax())
-            self.high, self.high_at = high, offset + (at if kept is None else int(kept[at]))
+        """Note the smallest and the largest of the values of a block; see `_Extreme.note`."""
+        self.low.note(low, values, found, kept)
+        self.high.note(high, values, found, kept)
 
     def mean(self) -> float | complex:
         """The mean of what is finite."""
@@ -254,15 +282,15 @@ class _Scan:
             neg_inf=self.neg_inf,
             zeros=self.zeros,
             subnormals=self.subnormal_count(),
-            minimum=self.low,
-            maximum=self.high,
-            minimum_at=_place(region, self.low_at),
-            maximum_at=_place(region, self.high_at),
+            minimum=self.low.value,
+            maximum=self.high.value,
+            minimum_at=_place(region, self.low.at),
+            maximum_at=_place(region, self.high.at),
             mean=self.mean() if finite else None,
             std=root(sum(top for top, _ in variances), variances[0][1]) if finite else None,
             l1_norm=self.l1_norm(),
             l2_norm=root(sum(top for top, _ in squares), squares[0][1]),
-            max_norm=_largest(self.low, self.high),
+            max_norm=_largest(self.low.value, self.high.value),
             distinct=self.occurrences(),
             exact=True,
         )
@@ -273,7 +301,8 @@ class _FloatScan(_Scan):
         super().__init__(most)
         self._smallest_normal = smallest_normal
 
-    def add(self, offset: int, block: Array) -> None:
+    def add(self, found: Block) -> None:
+        block = found.elements
         low, high = float(block.min()), float(block.max())
         kept: NDArray[np.intp] | None = None
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -282,7 +311,7 @@ class _FloatScan(_Scan):
             if not block.size:
                 return
             low, high = float(block.min()), float(block.max())
-        self.note_extremes(block, low, high, offset, kept)
+        self.note_extremes(block, low, high, found, kept)
         if self.moments[0].add_floats(block, low, high) < self._smallest_normal:
             self._note_small(block)
         self.distinct.add(block)
@@ -305,11 +334,12 @@ class _FloatScan(_Scan):
 
 
 class _IntegerScan(_Scan):
-    def add(self, offset: int, block: Array) -> None:
+    def add(self, found: Block) -> None:
+        block = found.elements
         low, high = int(block.min()), int(block.max())
         if low <= 0 <= high:
             self.note_zeros(block)
-        self.note_extremes(block, low, high, offset, None)
+        self.note_extremes(block, low, high, found, None)
         self.moments[0].add_integers(block, low, high)
         self.distinct.add(block)
 
@@ -322,7 +352,8 @@ class _ComplexScan(_Scan):
         #: Whether a magnitude is beyond float64, though both parts are finite.
         self._is_beyond = False
 
-    def add(self, offset: int, block: Array) -> None:
+    def add(self, found: Block) -> None:
+        block = found.elements
         kept: NDArray[np.intp] | None = None
         finite = np.isfinite(block)
         if not finite.all():
@@ -336,7 +367,7 @@ class _ComplexScan(_Scan):
         self.note_zeros(block)
         magnitudes = np.abs(block.astype(np.complex128))
         low, high = float(magnitudes.min()), float(magnitudes.max())
-        self.note_extremes(magnitudes, low, high, offset, kept)
+        self.note_extremes(magnitudes, low, high, found, kept)
         if math.isfinite(high):
             self._magnitudes.add_magnitudes(magnitudes, high)
         else:

@@ -24,7 +24,7 @@ from inspector.analysis.reduction import (
 )
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.dtypes import DType
-from inspector.values.regions import Plane, Region
+from inspector.values.regions import Plane
 
 __all__ = [
     "NAN",
@@ -46,9 +46,9 @@ _PIECE: Final = 1 << 21
 #: A viewport is taken to be at least this large, in px, so that a margin fits.
 _LEAST_PX: Final = 32
 
-#: What a preview reads at most: places along the tensor's earlier and later shown axis. A file
-#: may need one read for each place along the earlier one, and for each of both where those along
-#: the later one are as many bytes apart as this; then they are fewer.
+#: What a preview reads at most: places along the outer and the inner shown axis, as the tensor's
+#: memory has them. A file may need one read for each place along the outer one, and for each of
+#: both where those along the inner one are as many bytes apart as this; then they are fewer.
 _PREVIEW: Final = (128, 512)
 _FAR: Final = 4096
 _FAR_APART: Final = 64
@@ -185,7 +185,7 @@ def render_tile(
     InspectorError
         If the values cannot be read.
     """
-    shape = plan.shape
+    shape, turned = plan.shape, _is_turned(source, plane)
     dtype = picture_dtype(source.dtype.values)
     marks = np.zeros(shape, dtype=np.uint8)
     # Means are put together in float64, whatever they are shown in.
@@ -195,7 +195,7 @@ def render_tile(
 
     def put(part: tuple[range, range, Array]) -> None:
         rows, columns, elements = part
-        fresh = _reduced(elements, source.dtype, plane, plan, rows, columns, reduction)
+        fresh = _reduced(elements, source.dtype, turned, plan, reduction)
         place = (
             _pixels(rows, plan.rows.start, plan.block_rows),
             _pixels(columns, plan.columns.start, plan.block_columns),
@@ -226,10 +226,11 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     InspectorError
         If the values cannot be read.
     """
-    earlier, later = _PREVIEW
-    if _reach(plane, plan) * source.dtype.raw.itemsize > later * _FAR:
-        later = _FAR_APART
-    most_rows, most_columns = (later, earlier) if plane.is_transposed else (earlier, later)
+    outer, inner = _PREVIEW
+    turned = _is_turned(source, plane)
+    if _reach(source, plane, plan) * source.dtype.raw.itemsize > inner * _FAR:
+        inner = _FAR_APART
+    most_rows, most_columns = (inner, outer) if turned else (outer, inner)
     coarse = TilePlan(
         plan.rows,
         plan.columns,
@@ -240,19 +241,34 @@ def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Ch
     rows = middles(coarse.rows, coarse.block_rows)
     columns = middles(coarse.columns, coarse.block_columns)
     ones = TilePlan(rows, columns, 1, 1)
-    elements = _stored(source, plane.region(rows, columns))
-    found = _reduced(elements, source.dtype, plane, ones, rows, columns, "largest magnitude")
+    elements = _stored(source, plane, rows, columns)
+    found = _reduced(elements, source.dtype, turned, ones, "largest magnitude")
     exact = len(rows) * len(columns) == len(coarse.rows) * len(coarse.columns)
     sample = "" if exact else f"1:{coarse.block_rows * coarse.block_columns:,}"
     return Tile(coarse, found.values, found.marks, exact, sample)
 
 
-def _reach(plane: Plane, plan: TilePlan) -> int:
-    """How many elements of a contiguous tensor lie between the ends of the later shown axis."""
+def _is_turned(source: ArraySource, plane: Plane) -> bool:
+    """Whether neighbours in a column lie nearer than those in a row where they are kept."""
+    down, across, order = plane.row_axis, plane.column_axis, source.axis_order
+    if down is None or across is None:
+        return False
+    return order.index(down) > order.index(across)
+
+
+def _reach(source: ArraySource, plane: Plane, plan: TilePlan) -> int:
+    """How many elements of a tensor without gaps lie between the ends of the inner shown axis."""
     axis, covered = plane.column_axis, plan.columns
-    if plane.is_transposed or axis is None:
+    if axis is None or _is_turned(source, plane):
         axis, covered = plane.row_axis, plan.rows
-    return len(covered) * math.prod(plane.shape[axis + 1 :] if axis is not None else ())
+    return len(covered) * elements_within(source.axis_order, plane.shape, axis)
+
+
+def elements_within(order: tuple[int, ...], shape: tuple[int, ...], axis: int | None) -> int:
+    """How many elements of a tensor without gaps lie from one place along an axis to the next."""
+    if axis is None:
+        return 1
+    return math.prod(shape[inner] for inner in order[order.index(axis) + 1 :])
 
 
 def coarser(covered: range, block: int, most: int) -> int:
@@ -279,24 +295,34 @@ def _read_parts(
 ) -> Iterator[tuple[range, range, Array]]:
     """Parts of a plan with their elements."""
     covered, done = len(plan.rows) * len(plan.columns), 0
-    for rows, columns in _pieces(plane, plan, most):
+    for rows, columns in _pieces(plane, plan, most, turned=_is_turned(source, plane)):
         check()
-        yield rows, columns, _stored(source, plane.region(rows, columns))
+        yield rows, columns, _stored(source, plane, rows, columns)
         done += len(rows) * len(columns)
         progress(done / covered)
 
 
-def _stored(source: ArraySource, region: Region) -> Array:
-    """The stored elements; where these are the values, as the source gives those."""
+def _stored(source: ArraySource, plane: Plane, rows: range, columns: range) -> Array:
+    """The stored elements; where these are the values, as the source gives those.
+
+    Rows down, or columns where the picture is turned: always as the tensor's memory has them.
+    """
     widened = source.dtype.raw != source.dtype.values
-    return source.read_raw(region) if widened else source.read(region)
+    region = plane.region(rows, columns)
+    found = source.read_raw(region) if widened else source.read(region)
+    if plane.is_transposed:
+        found = found.T
+    found = found.reshape(len(rows), len(columns))
+    return found.T if _is_turned(source, plane) else found
 
 
-def _pieces(plane: Plane, plan: TilePlan, most: int) -> Iterator[tuple[range, range]]:
+def _pieces(
+    plane: Plane, plan: TilePlan, most: int, *, turned: bool
+) -> Iterator[tuple[range, range]]:
     """Cut a plan into parts of at most `most` elements, in the order of the tensor's memory."""
     down = Cut(plan.rows, plan.block_rows, plane.rows_reversed)
     across = Cut(plan.columns, plan.block_columns, plane.columns_reversed)
-    if plane.is_transposed:
+    if turned:
         for columns, rows in _cuts(across, down, most):
             yield rows, columns
     else:
@@ -338,20 +364,12 @@ def _pixels(part: range, start: int, block: int) -> slice:
 
 
 def _reduced(
-    elements: Array,
-    dtype: DType,
-    plane: Plane,
-    plan: TilePlan,
-    rows: range,
-    columns: range,
-    reduction: Reduction,
+    elements: Array, dtype: DType, turned: bool, plan: TilePlan, reduction: Reduction
 ) -> Reduced:
-    """Reduce a part of a plan as stored: rows down, whatever the order of the tensor's axes."""
-    if not plane.is_transposed:
-        elements = elements.reshape(len(rows), len(columns))
+    """Reduce a part of a plan as `_stored` gives it: rows down in what is returned."""
+    if not turned:
         return reduce_stored(elements, dtype, plan.block_rows, plan.block_columns, reduction)
     # Turned after the reduction, not before: it is ten times faster on contiguous rows.
-    elements = elements.reshape(len(columns), len(rows))
     found = reduce_stored(elements, dtype, plan.block_columns, plan.block_rows, reduction)
     weight = None if found.weight is None else found.weight.T
     return Reduced(found.values.T, weight, found.marks.T)

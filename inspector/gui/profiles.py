@@ -123,7 +123,7 @@ class Profiles(QObject):
     def _ask(self, side: _Side, source: ArraySource, line: PlaneLine, plan: LinePlan) -> None:
         for lane in side.lanes:
             self._runner.supersede(lane)
-        slow = takes_long(line, plan)
+        slow = takes_long(source, line, plan)
         exact = Request(
             work=partial(_render, source, line, plan),
             done=partial(self._take, side),

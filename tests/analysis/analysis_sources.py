@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from inspector.checkpoints.errors import Cancelled
-from inspector.values.arrays import Array, InMemoryArray
+from inspector.checkpoints.model import Storage, TensorEntry
+from inspector.checkpoints.sources import MemoryBytes
+from inspector.values.arrays import Array, InMemoryArray, axes_by_stride
 from inspector.values.dtypes import DTYPES
+from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
 
@@ -29,6 +32,33 @@ class RawArray(InMemoryArray):
         found = super().read_raw(region)
         assert found.shape == region.shape
         return found
+
+
+def kept_in(array: Array, order: Sequence[int]) -> Array:
+    """The same numbers, with the axes in memory in another order, the outermost first."""
+    return array.transpose(order).copy(order="C").transpose(np.argsort(order))
+
+
+class CountedBytes(MemoryBytes):
+    """Bytes of a file that count how often they are read."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reads: list[tuple[int, int]] = []
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        self.reads.append((offset, len(buffer)))
+        super().read_into(offset, buffer)
+
+
+def stored(raw: Array, dtype: str) -> tuple[StoredTensor, CountedBytes]:
+    """Stored patterns in a file that has them as the array does, without gaps."""
+    memory = raw.transpose(axes_by_stride(raw.strides))
+    assert memory.flags.c_contiguous
+    data = CountedBytes(memory.tobytes())
+    stride = tuple(step // raw.itemsize for step in raw.strides)
+    storage = Storage(data, 0, data.size, "0")
+    return StoredTensor(TensorEntry("w", ("w",), dtype, raw.shape, stride, storage)), data
 
 
 class Listener:

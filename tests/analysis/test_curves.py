@@ -140,6 +140,10 @@ class Planted:
     def dtype(self) -> DType:
         return native(np.dtype(np.float32))
 
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        return tuple(range(len(self.shape)))
+
     def read(self, region: Region) -> Array:
         self.largest = max(self.largest, region.numel)
         axes = [axis if isinstance(axis, range) else range(axis, axis + 1) for axis in region.axes]
@@ -194,8 +198,8 @@ def test_the_bad_element_is_on_the_curve_at_every_zoom(is_row: bool) -> None:
 def test_a_sample_of_any_size_is_bounded(array: Array, plane: Plane, is_row: bool) -> None:
     line = PlaneLine(plane, is_row, 0)
     plan = plan_line(line.length, (0, line.length), 1000)
-    assert takes_long(line, plan)
     source = RawArray(array, {"f": "float32", "i": "int8"}[array.dtype.kind])
+    assert takes_long(source, line, plan)
     tracemalloc.start()
     sample = sample_curve(source, line, plan, check=Listener().check)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
@@ -208,7 +212,7 @@ def test_a_sample_of_any_size_is_bounded(array: Array, plane: Plane, is_row: boo
     assert (sample.high == 2).all()
     # Close by, it is exact in a moment, and says so.
     near = plan_line(line.length, (line.length / 2, line.length / 2 + 300), 1000)
-    assert not takes_long(line, near)
+    assert not takes_long(source, line, near)
     close = sample_curve(source, line, near, check=Listener().check)
     assert close.exact
     assert not close.sample
@@ -256,6 +260,20 @@ def test_what_lies_apart_in_memory_takes_longer() -> None:
     plane = Plane.first((100_000, 100_000))
     row, column = (PlaneLine(plane, is_row, 3) for is_row in (True, False))
     everything = LinePlan(range(100_000), 100)
-    assert not takes_long(row, everything)
-    assert takes_long(column, everything)
-    assert takes_long(PlaneLine(plane.turned, True, 3), everything)
+    source = Planted(plane.shape, {})
+    assert not takes_long(source, row, everything)
+    assert takes_long(source, column, everything)
+    assert takes_long(source, PlaneLine(plane.turned, True, 3), everything)
+
+
+def test_memory_says_what_lies_apart() -> None:
+    """In an array that is stored transposed, columns are quick and rows are not."""
+    source = RawArray(np.zeros((5000, 5001), np.float32).T, "float32")
+    plane = Plane.first(source.shape)
+    row, column = (PlaneLine(plane, is_row, 3) for is_row in (True, False))
+    assert takes_long(source, row, LinePlan(range(5000), 1))
+    assert not takes_long(source, column, LinePlan(range(5001), 1))
+    listener = Listener(cancel_after=1)
+    render_curve(source, column, LinePlan(range(5001), 1), **listener.both)
+    with pytest.raises(Cancelled):
+        render_curve(source, row, LinePlan(range(5000), 1), **Listener(cancel_after=1).both)

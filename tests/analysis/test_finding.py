@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis_sources import Listener, RawArray
+from analysis_sources import Listener, RawArray, kept_in, stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -44,7 +44,7 @@ def test_the_nearest_is_found_both_ways(values: Array, data: st.DataObject) -> N
     target: Target = data.draw(st.sampled_from(["nan", "infinite", "zero", -2.5]))
     forward = data.draw(st.booleans())
     block = data.draw(st.integers(1, 7))
-    source = InMemoryArray(values)
+    source = InMemoryArray(kept_in(values, data.draw(st.permutations(range(values.ndim)))))
     found = find_next(source, start, target, forward=forward, block=block, **Listener().both)
     assert found == reference(values, start, target, forward)
 
@@ -64,6 +64,27 @@ def test_a_far_start_reads_only_what_is_near(forward: bool) -> None:
     expected = (777_777, 6) if forward else (777_777, 4)
     assert find_next(source, start, "zero", forward=forward, **Listener().both) == expected
     assert sum(region.numel for region in source.reads) < 1 << 21
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_what_is_stored_transposed_is_searched_with_few_reads(forward: bool) -> None:
+    """And what is near is found without reading all of it."""
+    raw = kept_in(np.zeros((2048, 2048), np.float32), (1, 0))
+    raw[1024, 7] = raw[1024, 2000] = raw[3, 5] = raw[2000, 5] = np.nan
+    source, data = stored(raw, "float32")
+    begin, near, far = ((1024, 7), (1024, 2000), (2000, 5))
+    if not forward:
+        begin, near, far = ((1024, 2000), (1024, 7), (3, 5))
+    for start, expected in ((begin, near), (near, far)):
+        listener = Listener()
+        data.reads.clear()
+        found = find_next(source, start, "nan", forward=forward, block=1 << 16, **listener.both)
+        assert found == expected
+        assert listener.heard == sorted(listener.heard)
+        assert len(data.reads) < 5000  # not 2048 for every 32 rows
+    listener = Listener()
+    assert find_next(source, begin, "infinite", block=1 << 16, **listener.both) is None
+    assert listener.heard[-1] == 1.0
 
 
 def test_all_of_it_is_searched_and_can_be_cancelled() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analysis_sources import Listener, RawArray, random_raw
+from analysis_sources import Listener, RawArray, kept_in, random_raw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -125,6 +125,7 @@ def pictures(draw: st.DrawFn) -> tuple[Array, Plane, TilePlan, int]:
     shape = tuple(draw(st.lists(st.integers(1, 9), max_size=4)))
     seed = draw(st.integers(0, 10))
     array = random_raw(draw(st.sampled_from(["float32", "float64", "int32"])), shape, seed)
+    array = kept_in(array, draw(st.permutations(range(len(shape)))))
     plane = Plane.first(shape)
     if len(shape) > 1:
         rows, columns = draw(st.permutations(range(len(shape))))[:2]
@@ -158,16 +159,19 @@ def every_way(shape: tuple[int, int]) -> list[Plane]:
     return [Plane(shape, row, 1 - row, (0, 0), turned) for row in (0, 1) for turned in ways]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("plane", every_way((300, 200)))
-def test_a_plane_is_read_once_and_in_the_order_of_memory(plane: Plane) -> None:
-    source = RawArray(random_raw("float32", plane.shape), "float32")
+def test_a_plane_is_read_once_and_in_the_order_of_memory(
+    plane: Plane, order: tuple[int, int]
+) -> None:
+    source = RawArray(kept_in(random_raw("float32", plane.shape), order), "float32")
     for block, piece in ((7, 1000), (70, 150), (3, 90)):
         source.reads.clear()
         render_tile(source, plane, whole(plane, block, 11), "mean", piece=piece, **Listener().both)
         seen_from, places = -1, set[tuple[int, int]]()
         for region in source.reads:
             axes = [axis for axis in region.ascending.axes if isinstance(axis, range)]
-            first = axes[0][0] * plane.shape[1] + axes[1][0]
+            first = axes[order[0]][0] * plane.shape[order[1]] + axes[order[1]][0]
             assert first > seen_from
             seen_from = first
             places.update(itertools.product(*axes))
@@ -248,6 +252,7 @@ class Planted:
     """Zeros of any number, with one other element."""
 
     dtype = DTYPES["float32"]
+    axis_order = (0, 1)
 
     def __init__(self, shape: tuple[int, ...], place: tuple[int, ...], value: float) -> None:
         self.shape = shape

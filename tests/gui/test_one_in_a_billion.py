@@ -27,6 +27,7 @@ class Planted:
 
     shape = SHAPE
     dtype = native(np.dtype(np.float32))
+    axis_order = (0, 1)
 
     def __init__(self, bad: dict[tuple[int, int], float]) -> None:
         self._bad = bad
