@@ -5,6 +5,7 @@ A tensor that is stored transposed would otherwise take a read for each column o
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
-from inspector.values.arrays import Array, ArraySource
+from inspector.values.arrays import Array, ArraySource, place_in
 from inspector.values.regions import Region
 
 #: Called before each block; raises `Cancelled` once nobody wants the result any more.
@@ -109,13 +110,10 @@ class Block:
 
 def _block(region: Region, part: Region, array: Array, order: tuple[int, ...]) -> Block:
     """What was read of a part of a region."""
-    steps, step, start = [], 1, 0
-    for whole, axis in zip(reversed(region.axes), reversed(part.axes), strict=True):
-        if isinstance(whole, range) and isinstance(axis, range):
-            steps.append(step)
-            start += whole.index(axis[0]) * step
-            step *= len(whole)
-    steps.reverse()
+    shape = region.shape
+    steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    places = place_in(region, part)
+    start = sum(place.start * step for place, step in zip(places, steps, strict=True))
     turn = part.kept_in(order)
     axes: list[tuple[int, int]] = []
     for axis in turn:

@@ -12,7 +12,7 @@ import numpy as np
 from inspector.checkpoints.errors import ExportError
 from inspector.checkpoints.model import TensorEntry
 from inspector.export.formats import ExportFormat
-from inspector.values.arrays import Array, ArraySource
+from inspector.values.arrays import Array, ArraySource, place_in
 from inspector.values.forms import Form
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
@@ -20,6 +20,10 @@ from inspector.values.tensors import tensor_source
 
 #: Bytes a block: as fast as the disk allows, and a cancelled export still ends at once.
 BLOCK: Final = 1 << 22
+
+#: Bytes that are put in C order at a time, where they are kept in another one: the more they are,
+#: the longer are the reads.
+STRETCH: Final = 1 << 26
 
 Check = Callable[[], None]
 Progress = Callable[[float], None]
@@ -184,13 +188,14 @@ class Transfer:
     check
         Called before each block; what it raises goes through.
     progress
-        Called with 0 to 1 after each block: the share of the bytes of all items.
+        Called with 0 to 1 after each block: the share of the bytes of all items. What is turned
+        into C order counts half when it is read.
     """
 
     items: Sequence[Item]
     check: Check
     progress: Progress
-    _done: int = 0
+    _done: float = 0.0
     _total: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,15 +203,41 @@ class Transfer:
 
     def blocks(self, item: Item, parts: int = 1) -> Iterator[Array]:
         """An item's elements in C order, in arrays of at most a block, or a part of one."""
+        source, region = item.part.source, item.part.region
+        read = source.read_raw if item.raw else source.read
+        size = item.numpy_dtype.itemsize
+        most = max(1, BLOCK // parts // size)
+        if region.runs_along(source.axis_order):
+            for piece in region.blocks(most):
+                self.check()
+                block = read(piece)
+                yield block
+                self._add(block.nbytes)
+            return
+        for stretch in region.blocks(max(1, STRETCH // size)):
+            whole, inside = self._turned(item, stretch), Region.whole(stretch.shape)
+            for piece in inside.blocks(most):
+                self.check()
+                block = whole[place_in(inside, piece)]
+                yield block
+                self._add(block.nbytes / 2)
+            del whole, block  # before there is another one
+
+    def _turned(self, item: Item, stretch: Region) -> Array:
+        """A part of an item in C order, read in the order in which it is kept."""
         source = item.part.source
         read = source.read_raw if item.raw else source.read
-        most = max(1, BLOCK // parts // item.numpy_dtype.itemsize)
-        for piece in item.part.region.blocks(most):
+        whole = np.empty(stretch.shape, item.numpy_dtype)
+        for piece in stretch.blocks(max(1, BLOCK // whole.itemsize), source.axis_order):
             self.check()
             block = read(piece)
-            yield block
-            self._done += block.nbytes
-            self.progress(self._done / self._total)
+            whole[place_in(stretch, piece)] = block
+            self._add(block.nbytes / 2)
+        return whole
+
+    def _add(self, nbytes: float) -> None:
+        self._done += nbytes
+        self.progress(self._done / self._total)
 
 
 def little_endian(block: Array) -> memoryview:

@@ -96,8 +96,9 @@ def export_plan(
 ) -> ExportResult:
     """Write a file or folder, block by block.
 
-    Runs on any thread but the window's. Memory: a few blocks of 4 MiB, whatever the size; for
-    MATLAB's format the largest tensor besides. The target is replaced at the very end; until
+    Runs on any thread but the window's. Memory: a few blocks of 4 MiB, whatever the size, and
+    64 MiB more for a tensor that is not stored in C order; for MATLAB's format the largest tensor
+    besides. The target is replaced at the very end; until
     then, and on any error, it is as it was.
 
     Parameters

@@ -116,6 +116,16 @@ class InMemoryArray:
         return read_only(self._array[tuple(as_index(axis) for axis in region.axes)])
 
 
+def place_in(region: Region, part: Region) -> tuple[slice, ...]:
+    """Where one of a region's `blocks` is in the array that the region is read into."""
+    places = []
+    for whole, axis in zip(region.axes, part.axes, strict=True):
+        if isinstance(whole, range) and isinstance(axis, range):
+            start = whole.index(axis[0])
+            places.append(slice(start, start + len(axis)))
+    return tuple(places)
+
+
 def as_index(axis: range | int) -> slice | int:
     """An axis of a region as NumPy's own index."""
     if isinstance(axis, int):

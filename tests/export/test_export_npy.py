@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from export_sources import CancelAfter, RawArray, assert_same_bits, export
+from export_sources import CancelAfter, RawArray, assert_same_bits, export, export_parts
 
+from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.errors import Cancelled, ExportError
+from inspector.checkpoints.sources import LocalFile
 from inspector.export import parts
 from inspector.export.formats import format_named
 from inspector.export.parts import whole_part
@@ -67,6 +71,73 @@ def test_strides_of_every_kind(tmp_path: Path) -> None:
         loaded = np.load(tmp_path / "out.npy")
         assert loaded.flags.c_contiguous
         assert np.array_equal(loaded, array)
+
+
+@pytest.mark.parametrize("name", ["npy", "npz", "csv", "mat", "safetensors"])
+@pytest.mark.parametrize("text", ["...", "1:, ::-2, 3:", "2, :, :5", ":, 1, :"])
+@pytest.mark.parametrize("block", [24, 200, 1 << 20])
+def test_what_is_stored_in_another_order_is_written_in_c_order(
+    name: str, text: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, in whichever parts they are read and put in order."""
+    if name == "csv" and text in ("...", "1:, ::-2, 3:"):
+        return  # it has two axes at most
+    array = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
+    export(InMemoryArray(array), tmp_path / "plain", text, name)
+    monkeypatch.setattr(parts, "BLOCK", block)
+    for stretch, order in product((16, 100, 1000), permutations(range(3))):
+        monkeypatch.setattr(parts, "STRETCH", stretch)
+        turned = array.transpose(order).copy(order="C").transpose(np.argsort(order))
+        heard: list[float] = []
+        export(InMemoryArray(turned), tmp_path / "turned", text, name, progress=heard.append)
+        assert _content(tmp_path / "turned") == _content(tmp_path / "plain")
+        assert heard == sorted(heard)
+        assert heard[-1] == 1.0
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; of MATLAB's format without the time of day."""
+    content = path.read_bytes()
+    return content[128:] if content.startswith(b"MATLAB") else content
+
+
+def test_what_is_stored_transposed_takes_few_reads_and_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 1 << 18)
+    monkeypatch.setattr(parts, "STRETCH", 1 << 23)
+    tensor = torch.arange(1 << 24, dtype=torch.float32).reshape(4096, 4096).t()
+    torch.save({"w": tensor}, tmp_path / "transposed.pt")
+    reads: list[int] = []
+    plain = LocalFile.read_into
+
+    def read_into(file: LocalFile, offset: int, buffer: memoryview) -> None:
+        reads.append(len(buffer))
+        plain(file, offset, buffer)
+
+    (entry,) = open_checkpoint(tmp_path / "transposed.pt").entries
+    monkeypatch.setattr(LocalFile, "read_into", read_into)
+    tracemalloc.start()
+    try:
+        export_parts("npy", [parts.part_of(entry)], tmp_path / "out.npy")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(np.load(tmp_path / "out.npy"), tensor.numpy())
+    assert len(reads) <= 8 * 4096  # one for each column of 512 rows, at most, and not of 16
+    assert peak < 20 << 20
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3, 9, 14])
+def test_cancelled_while_it_is_put_in_order(
+    calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "BLOCK", 400)
+    monkeypatch.setattr(parts, "STRETCH", 1600)
+    source = InMemoryArray(np.zeros((100, 10), np.float32).T)
+    with pytest.raises(Cancelled):
+        export(source, tmp_path / "out.npy", check=CancelAfter(calls))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_agrees_with_torch(tmp_path: Path) -> None:
