@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
+from inspector.checkpoints.positions import MOST, Positions
 from inspector.checkpoints.sources import check_range
 
 #: Compressed bytes that are read at a time, and decompressed ones that are made at a time.
@@ -40,21 +40,25 @@ class Compression:
     ----------
     make
         Makes a decompressor, of `zlib`'s or `bz2`'s manner.
+    readers
+        Decompressors at a time: one of xz may take 64 MiB, and others a few at most.
     """
 
     name: str
     magic: bytes
     make: Callable[[], Any]
+    readers: int = MOST
 
 
 _COMPRESSIONS: Final = (
     Compression("gzip", b"\x1f\x8b", lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)),
     Compression("bzip2", b"BZh", bz2.BZ2Decompressor),
-    Compression("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY)),
+    Compression("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), 2),
     Compression(
         "lzma",
         b"\x5d\0\0",
         lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY),
+        2,
     ),
     Compression("zlib", b"\x78", zlib.decompressobj),
 )
@@ -143,7 +147,7 @@ class Decompressed:
     """What a compressed file decompresses to. A `ByteSource`.
 
     It is decompressed once to learn its size. If that is little, it stays in memory; else each
-    read goes forward from where the last one ended, or from a remembered place before it.
+    read goes forward from where another one ended, or from a remembered place before it.
 
     Parameters
     ----------
@@ -166,13 +170,12 @@ class Decompressed:
     ) -> None:
         self._source: Final = source
         self._compression: Final = compression
-        self._lock: Final = threading.Lock()
-        self._reader = _Reader(source, compression)
         self._places: list[_Reader] = []
         self._distance = _KEPT // 8
         self._data: bytes | None = None
         self.problem = ""
         self._size: Final = self._measure(check)
+        self._positions: Final = Positions[_Reader](compression.readers)
 
     @property
     def size(self) -> int:
@@ -194,11 +197,12 @@ class Decompressed:
         if self._data is not None:
             buffer[:] = self._data[offset : offset + len(buffer)]
             return
-        with self._lock:
-            self._go_to(offset)
+        with self._positions.before(offset, self._nearest) as reader:
+            while reader.position < offset:
+                _next(reader, min(_PIECE, offset - reader.position))
             done = 0
             while done < len(buffer):
-                piece = self._piece(len(buffer) - done)
+                piece = _next(reader, len(buffer) - done)
                 buffer[done : done + len(piece)] = piece
                 done += len(piece)
 
@@ -206,7 +210,7 @@ class Decompressed:
         """The source below is closed by whoever opened it."""
 
     def _measure(self, check: Callable[[], None]) -> int:
-        reader = self._reader
+        reader = _Reader(self._source, self._compression)
         limit = _FLOOR + _MAX_RATIO * self._source.size
         kept: list[bytes] | None = []
         while piece := reader.piece(_PIECE):
@@ -240,22 +244,20 @@ class Decompressed:
             del self._places[::2]
             self._distance *= 2
 
-    def _go_to(self, offset: int) -> None:
+    def _nearest(self, offset: int) -> tuple[int, Callable[[], _Reader]]:
         nearest = max(
             (place for place in self._places if place.position <= offset),
             key=lambda place: place.position,
             default=None,
         )
-        start = nearest.position if nearest is not None else 0
-        if not start <= self._reader.position <= offset:
-            self._reader = (
-                _Reader(self._source, self._compression) if nearest is None else nearest.copy()
-            )
-        while self._reader.position < offset:
-            self._piece(min(_PIECE, offset - self._reader.position))
+        if nearest is None:
+            return 0, lambda: _Reader(self._source, self._compression)
+        return nearest.position, nearest.copy
 
-    def _piece(self, most: int) -> bytes:
-        piece = self._reader.piece(most)
-        if not piece:
-            raise CheckpointError("It does not decompress as it did before.", advice="Reload it.")
-        return piece
+
+def _next(reader: _Reader, most: int) -> bytes:
+    """Up to ``most`` of the next bytes, at least one."""
+    piece = reader.piece(most)
+    if not piece:
+        raise CheckpointError("It does not decompress as it did before.", advice="Reload it.")
+    return piece

@@ -12,11 +12,13 @@ import stat
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
+from inspector.checkpoints.positions import Positions
 
 _RELOAD = "Reload it."
 
@@ -353,9 +355,9 @@ class _Place:
 class InflatedMember:
     """The inflated bytes of a raw deflate run in another source. A `ByteSource`.
 
-    Reading forward streams. Reading backward goes on from a remembered place, so that it costs
-    some MiB of inflating, or a 64th of the whole. Memory is bounded by some MiB, whatever the
-    run claims to inflate to.
+    Reading forward streams, for several readers at several places too. Reading backward goes on
+    from a remembered place, so that it costs some MiB of inflating, or a 64th of the whole. Memory
+    is bounded by some MiB, whatever the run claims to inflate to.
 
     Parameters
     ----------
@@ -375,10 +377,10 @@ class InflatedMember:
         self._compressed: Final = compressed
         self._size: Final = min(claimed, compressed * MAX_RATIO)
         self._name: Final = name
-        self._lock: Final = threading.Lock()
         self._distance: Final = max(_PLACE_DISTANCE, self._size // _MAX_PLACES)
+        self._lock: Final = threading.Lock()  # of the places
         self._places: Final = [_Place(zlib.decompressobj(-zlib.MAX_WBITS), 0, 0)]
-        self._current = self._places[0].copy()
+        self._positions: Final = Positions[_Place]()
 
     @property
     def size(self) -> int:
@@ -390,10 +392,10 @@ class InflatedMember:
         check_range(self._name, self._size, offset, length)
         # Grows with what is really there: the claim allocates nothing.
         parts = []
-        with self._lock:
-            self._go_to(offset)
+        with self._positions.before(offset, self._nearest) as here:
+            self._go_to(here, offset)
             while length:
-                part = self._inflate(length)
+                part = self._inflate(here, length)
                 length -= len(part)
                 parts.append(part)
         return b"".join(parts)
@@ -401,28 +403,27 @@ class InflatedMember:
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill ``buffer``; see `ByteSource`."""
         check_range(self._name, self._size, offset, len(buffer))
-        with self._lock:
-            self._go_to(offset)
+        with self._positions.before(offset, self._nearest) as here:
+            self._go_to(here, offset)
             done = 0
             while done < len(buffer):
-                part = self._inflate(len(buffer) - done)
+                part = self._inflate(here, len(buffer) - done)
                 buffer[done : done + len(part)] = part
                 done += len(part)
 
     def close(self) -> None:
         """The source below is closed by whoever opened it."""
 
-    def _go_to(self, offset: int) -> None:
-        """Bring the current place to ``offset``."""
-        nearest = self._places[min(offset // self._distance, len(self._places) - 1)]
-        if not nearest.position <= self._current.position <= offset:
-            self._current = nearest.copy()
-        while self._current.position < offset:
-            self._inflate(min(_SKIP, offset - self._current.position))
+    def _nearest(self, offset: int) -> tuple[int, Callable[[], _Place]]:
+        place = self._places[min(offset // self._distance, len(self._places) - 1)]
+        return place.position, place.copy
 
-    def _inflate(self, most: int) -> bytes:
-        """Between 1 and ``most`` of the next bytes."""
-        here = self._current
+    def _go_to(self, here: _Place, offset: int) -> None:
+        while here.position < offset:
+            self._inflate(here, min(_SKIP, offset - here.position))
+
+    def _inflate(self, here: _Place, most: int) -> bytes:
+        """Between 1 and ``most`` of the next bytes; no further than the next place to remember."""
         next_place = len(self._places) * self._distance
         if here.position < next_place:
             most = min(most, next_place - here.position)
@@ -433,23 +434,25 @@ class InflatedMember:
                 data = self._source.read(self._offset + here.taken, count)
                 here.taken += count
             if here.inflater.eof:
-                raise self._damaged()
+                raise self._damaged(here)
             try:
                 part = here.inflater.decompress(data, most)
             except zlib.error as error:
-                raise self._damaged() from error
+                raise self._damaged(here) from error
             if part:
                 break
             if not data:
-                raise self._damaged()
+                raise self._damaged(here)
         here.position += len(part)
-        if here.position == next_place:
-            self._places.append(here.copy())
+        with self._lock:
+            # Another reader may have been here before.
+            if here.position == len(self._places) * self._distance:
+                self._places.append(here.copy())
         return part
 
-    def _damaged(self) -> CheckpointError:
+    def _damaged(self, here: _Place) -> CheckpointError:
         return CheckpointError(
             f"{self._name} is damaged: it does not inflate to the {self._size:,} bytes that it "
             "should.",
-            where=f"inflated byte {self._current.position:,}",
+            where=f"inflated byte {here.position:,}",
         )
