@@ -15,6 +15,9 @@ from inspector.analysis.statistics import summarise
 from inspector.analysis.summary import analyse
 from inspector.analysis.tiles import plan_tile, preview_tile, render_tile
 from inspector.checkpoints import open_checkpoint
+from inspector.export.formats import format_named
+from inspector.export.parts import part_of
+from inspector.export.run import export_plan, plan_export
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
 from tests.benchmarks.measuring import best, ignore, never, row, stored
@@ -36,6 +39,7 @@ def measure_passes(folder: Path, times: int, *, quick: bool) -> None:
         _measure_one(source, size, min(times, 3))
         path.unlink()
     _measure_beside_numpy(folder, times, 2048 if quick else 8192)
+    _measure_transposed(folder, min(times, 3), 2048 if quick else 8192)
 
 
 def _measure_one(source: TensorSource, size: str, times: int) -> None:
@@ -99,6 +103,33 @@ def _measure_beside_numpy(folder: Path, times: int, side: int) -> None:
     what = f"statistics, histogram and quantiles of {size} / NumPy's own, in memory"
     row(what, best(all_of_ours, 2), best(more, 1), "")
     path.unlink()
+
+
+def _measure_transposed(folder: Path, times: int, side: int) -> None:
+    """What a tensor that is stored transposed costs more than the same one in C order."""
+    numbers = torch.randn(side, side)
+    taken: list[tuple[float, ...]] = []
+    for tensor in (numbers, numbers.t()):
+        path, target = folder / "order.pt", folder / "order.npy"
+        torch.save({"w": tensor}, path)
+        source = stored(path, "w")
+        region, plane = Region.whole(source.shape), Plane.first(source.shape)
+        plan = plan_tile(side, side, (0, side), (0, side), (600, 400))
+        heard = {"check": never, "progress": ignore}
+        wanted = plan_export(format_named("npy"), [part_of(source.entry)])
+        taken.append(
+            (
+                best(partial(analyse, source, region, partial=ignore, **heard), times),  # type: ignore[arg-type]
+                best(partial(render_tile, source, plane, plan, "mean", **heard), times),  # type: ignore[arg-type]
+                best(partial(export_plan, wanted, target, **heard), times),  # type: ignore[arg-type]
+            )
+        )
+        path.unlink()
+        target.unlink()
+    what = (("statistics, histogram and quantiles", "1"), ("picture", "1"), ("export", "<= 4"))
+    for (name, aim), reference, turned in zip(what, *taken, strict=True):
+        size = f"{side * side >> 18} MiB float32"
+        row(f"{name} of {size} stored transposed / in C order", turned, reference, aim)
 
 
 def figures(array: NDArray[np.float32]) -> tuple[object, ...]:
