@@ -21,6 +21,7 @@ import numpy as np
 from inspector.analysis.blocks import Check, Progress
 from inspector.analysis.order import Answer, Interval, finite_numbers, look, ordered_dtype
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
+from inspector.analysis.sampling import sample
 from inspector.analysis.statistics import Number, Statistics
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.regions import Region
@@ -30,10 +31,6 @@ SHARES: Final = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 #: Numbers between two thresholds that are collected, at most: 32 MiB of float64.
 FEW: Final = 1 << 22
-
-#: The sample: so many runs of so many neighbours, evenly spread.
-_RUNS: Final = 64
-_RUN: Final = 1024
 
 #: Thresholds near each quantile of the sample, and over the rest of the range.
 _NEAR: Final = 64
@@ -264,41 +261,31 @@ class QuantileSearch:
 
     def _guess(self) -> None:
         """Ask about numbers near which the quantiles are by a sample."""
-        sample = np.sort(self._sample())
+        drop = self._statistics.finite < self._statistics.count
+        with np.errstate(all="ignore"):
+            guess = np.sort(finite_numbers(sample(self._source, self._region), drop=drop))
         low, high = self._statistics.minimum, self._statistics.maximum
         assert low is not None
         assert high is not None
-        if not sample.size:
+        if not guess.size:
             self.thresholds = self._divided(Interval(low, None))
             return
-        last = sample.size - 1
+        last = guess.size - 1
         picks, intervals, expected = [np.linspace(0, last, _FAR)], [], 0.0
         for share in self._shares:
-            spread = _SIGMAS * math.sqrt(share * (1 - share) * sample.size) + 1
+            spread = _SIGMAS * math.sqrt(share * (1 - share) * guess.size) + 1
             first, final = max(share * last - spread, 0.0), min(share * last + spread, float(last))
             picks.append(np.linspace(first, final, _NEAR))
-            ends = sample[[int(first), int(final)]].tolist()
+            ends = guess[[int(first), int(final)]].tolist()
             intervals.append(Interval(ends[0], self._next(ends[1]) if ends[1] < high else None))
-            expected += (final - first) / sample.size
-        picked = sample[np.concatenate(picks).astype(np.intp)]
+            expected += (final - first) / guess.size
+        picked = guess[np.concatenate(picks).astype(np.intp)]
         values, counts = np.unique(picked, return_counts=True)
         # What is there more than once may be there very often: it is told from all others.
         often = [self._next(value) for value in values[counts > 1].tolist() if value < high]
         self.thresholds = np.unique(np.concatenate((values, np.array(often, self._dtype))))
         if expected * self._statistics.finite <= self._few:
             self.intervals = tuple(intervals)
-
-    def _sample(self) -> Array:
-        region, count = self._region, self._region.numel
-        drop = self._statistics.finite < self._statistics.count
-        parts = []
-        with np.errstate(all="ignore"):
-            for run in range(_RUNS):
-                order = self._source.axis_order
-                part = _run_at(region, run * (count - 1) // (_RUNS - 1), order)
-                block = np.ascontiguousarray(self._source.read(part)).reshape(-1)
-                parts.append(finite_numbers(block, drop=drop))
-        return np.concatenate(parts)
 
     def _divided(self, interval: Interval) -> Array:
         """The ends of an interval and numbers between, evenly by their place in the dtype."""
@@ -327,25 +314,6 @@ class QuantileSearch:
     @property
     def _bits(self) -> np.dtype[np.unsignedinteger]:
         return np.dtype(np.uint32 if self._dtype.itemsize == 4 else np.uint64)
-
-
-def _run_at(region: Region, offset: int, order: tuple[int, ...]) -> Region:
-    """A part of a region of about `_RUN` elements, which lie together where they are kept.
-
-    It is at or around the element that has `offset` others before it in that order.
-    """
-    axes = list(region.axes)
-    room = _RUN
-    for number in reversed(order):
-        axis = axes[number]
-        if isinstance(axis, int):
-            continue
-        size = len(axis)
-        offset, place = divmod(offset, size)
-        start = max(0, min(place, size - room))
-        axes[number] = axis[start : start + room]
-        room = max(1, room // size)
-    return Region(tuple(axes))
 
 
 def _of_distinct(statistics: Statistics, ranks: tuple[int, ...]) -> dict[int, Number]:

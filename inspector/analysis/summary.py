@@ -11,6 +11,7 @@ from inspector.analysis.binning import bins_of
 from inspector.analysis.blocks import Check, Progress
 from inspector.analysis.histogram import (
     Histogram,
+    histogram,
     histogram_of_counts,
     histogram_of_patterns,
     known_histogram,
@@ -18,14 +19,15 @@ from inspector.analysis.histogram import (
 from inspector.analysis.order import Answer, look, ordered_dtype
 from inspector.analysis.patterns import count_patterns, has_patterns
 from inspector.analysis.quantiles import FEW, QuantileSearch, quantiles_of_patterns
+from inspector.analysis.sampling import WORTHWHILE, sample
 from inspector.analysis.statistics import Number, Statistics, summarise, summarise_patterns
-from inspector.values.arrays import ArraySource
+from inspector.values.arrays import ArraySource, InMemoryArray
 from inspector.values.regions import Region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What is known of a region's numbers so far.
+    """What is known of a region's numbers so far; of a sample, where `statistics` are not exact.
 
     Attributes
     ----------
@@ -52,6 +54,8 @@ def analyse(
 ) -> Analysis:
     """Statistics, then the histogram and the quantiles; `progress` covers all of them.
 
+    Of large regions, what a sample says is told first.
+
     Types of one or two bytes take one pass over the data, others two, and mostly three where they
     are large. Runs on any thread but the window's, with some more beside it.
 
@@ -68,6 +72,9 @@ def analyse(
     InspectorError
         If the values cannot be read.
     """
+    if region.numel > WORTHWHILE:
+        partial(estimate(source, region, bins))
+        check()
     if has_patterns(source.dtype):
         patterns = count_patterns(source, region, check=check, progress=progress)
         statistics = summarise_patterns(patterns, region)
@@ -97,6 +104,25 @@ def analyse(
     if not search.is_done:
         partial(found)
     return replace(found, quantiles=search.finish(check=check, progress=_part(progress, 0.7, 0.3)))
+
+
+def estimate(source: ArraySource, region: Region, bins: int = 256) -> Analysis:
+    """Statistics and histogram of a sample; neither is exact, and the extremes have no place.
+
+    Raises as `sample` does.
+    """
+    some = InMemoryArray(sample(source, region))
+    whole = Region.whole(some.shape)
+    found = summarise(some, whole, check=_nothing, progress=_nothing)
+    spread = histogram(some, whole, found, bins, check=_nothing, progress=_nothing)
+    return Analysis(
+        replace(found, minimum_at=None, maximum_at=None, exact=False),
+        replace(spread, exact=False),
+    )
+
+
+def _nothing(*_: object) -> None:
+    """Nobody waits for a sample."""
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:

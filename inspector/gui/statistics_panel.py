@@ -109,6 +109,8 @@ class StatisticsPanel(QWidget):
         self._position = position
         self._runner = runner
         self._found: Analysis | None = None
+        #: What a sample says, for as long as the rest is being counted.
+        self._sampled: Analysis | None = None
         self._kept: OrderedDict[object, Analysis] = OrderedDict()
         #: The rows and columns that are selected in the values.
         self.selection: Callable[[], tuple[range, range]] | None = None
@@ -259,7 +261,7 @@ class StatisticsPanel(QWidget):
         return self._lines
 
     def _restart(self) -> None:
-        self._found = None
+        self._found = self._sampled = None
         for key, _, tip in _ROWS + _MORE:
             self._figures[key].setText("…")
             self._figures[key].setToolTip(tip)
@@ -290,15 +292,24 @@ class StatisticsPanel(QWidget):
                 partial=self._show,
                 done=partial(self._take, place),
                 failed=self._fail,
-                progress=lambda share: self._state.setText(f"counting, {share:.0%}"),
+                progress=self._progress,
                 cancelled=lambda: self._stop("cancelled"),
                 bulk=True,
                 title="Statistics",
             ),
         )
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether the figures are those of a sample."""
+        return self._sampled is not None and self._found is None
+
+    def _progress(self, share: float) -> None:
+        word = "sample" if self.is_sample else "counting"
+        self._state.setText(f"{word}, {share:.0%}")
+
     def _stop(self, word: str) -> None:
-        self._state.setText(word)
+        self._state.setText("sample" if self.is_sample else word)
         for figure in self._figures.values():
             if figure.text() == "…":
                 figure.setText("–")
@@ -334,10 +345,13 @@ class StatisticsPanel(QWidget):
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         self._show(found)
-        self._state.setText("exact" if found.statistics.exact else "sample")
+        self._state.setText("exact")
 
     def _show(self, found: Analysis) -> None:
         """Show what is known so far."""
+        if not found.statistics.exact:
+            self._show_sample(found)
+            return
         before, self._found = self._found, found
         if self.part == "whole":
             self.analysed.emit(found)
@@ -349,6 +363,17 @@ class StatisticsPanel(QWidget):
             for number, share in enumerate(SHARES):
                 value = found.quantiles[number] if found.quantiles else None
                 self._show_number(f"share {share}", value)
+
+    def _show_sample(self, found: Analysis) -> None:
+        """What a sample says of the figures that one looks at first."""
+        self._sampled = found
+        for key in ("minimum", "maximum", "mean", "std"):
+            value = getattr(found.statistics, key)
+            if value is not None:
+                self._figures[key].setText(f"≈ {_figure_text(value)}")
+                self._figures[key].setToolTip(f"Of {found.statistics.count:,} elements")
+        self._progress(0.0)
+        self._draw()
 
     def _show_statistics(self, found: Statistics) -> None:
         for key in ("minimum", "maximum", "mean", "std", "l1_norm", "l2_norm", "max_norm"):
@@ -402,6 +427,8 @@ class StatisticsPanel(QWidget):
 
     def _draw(self) -> None:
         found = self.histogram
+        if found is None and self._sampled is not None:
+            found = self._sampled.histogram
         # Without a histogram the axis would be another tensor's; it keeps its room.
         axis = self._plot.getPlotItem().getAxis("bottom")
         axis.setOpacity(float(found is not None and found.counts.any()))
@@ -419,7 +446,8 @@ class StatisticsPanel(QWidget):
         self._lines.set_range((float(found.edges[0]), float(found.edges[-1])))
         self._show_range()
         self._plot.setYRange(0, float(counts.max()) * 1.05, padding=0)
-        self._bins.setText(f"{len(found.counts)} bins")
+        # No longer than that: the panel would grow, and the page be laid out anew.
+        self._bins.setText(f"{len(found.counts)} bins" if found.exact else "of a sample")
 
     def _show_range(self) -> None:
         if self._lines.range is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis_sources import Listener, RawArray
+from analysis_sources import Listener, RawArray, random_raw
 
 from inspector.analysis.quantiles import FEW
 from inspector.analysis.summary import Analysis, analyse
@@ -69,3 +69,33 @@ def test_nothing_at_all(name: str) -> None:
     assert found.histogram is not None
     assert found.histogram.counts.tolist() == [0]
     assert listener.heard[-1] == 1.0
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16", "int64", "complex64"])
+def test_a_sample_is_told_first_and_called_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inspector.analysis.summary.WORTHWHILE", 200_000)
+    source = CountedArray(random_raw(name, (400, 600), seed=9), name)
+    region = Region.whole(source.shape)
+    early: list[tuple[Analysis, int]] = []
+    found = analyse(
+        source,
+        region,
+        partial=lambda known: early.append((known, source.elements)),
+        **Listener().both,
+    )
+    (first, elements), *others = early
+    assert elements <= 64 * 1024 < region.numel
+    assert first.histogram is not None
+    assert (first.statistics.exact, first.histogram.exact) == (False, False)
+    assert (first.statistics.count, first.statistics.minimum_at) == (elements, None)
+    assert all(known.statistics.exact for known, _ in others)
+    assert found.statistics.exact
+    low, high = found.statistics.minimum, found.statistics.maximum
+    assert low is not None
+    assert high is not None
+    assert first.statistics.minimum is not None
+    assert low <= first.statistics.minimum <= high
+    small = Region((range(10), range(20)))
+    early.clear()
+    analyse(source, small, partial=lambda known: early.append((known, 0)), **Listener().both)
+    assert all(known.statistics.exact for known, _ in early)

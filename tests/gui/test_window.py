@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ import torch
 from driving import idle, show
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
+from inspector.analysis.summary import Analysis, analyse
 from inspector.gui import statistics_panel
 from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import NAN, palette
@@ -542,3 +544,41 @@ def test_the_pieces_of_a_nested_tensor_open(
             isinstance(made, np.ndarray) and np.array_equal(made, piece.numpy())
             for made in names.values()
         )
+
+
+def test_a_large_tensor_has_a_sample_first(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is called one wherever it stands, and never taken for the figures themselves."""
+    monkeypatch.setattr("inspector.analysis.summary.WORTHWHILE", 1000)
+    gate = threading.Event()
+
+    def held(source: object, region: object, **heard: Any) -> Analysis:
+        tell = heard.pop("partial")
+
+        def told(found: Analysis) -> None:
+            tell(found)
+            assert gate.wait(20)
+
+        return analyse(source, region, partial=told, **heard)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("inspector.gui.statistics_panel.analyse", held)
+    path = tmp_path / "model.pt"
+    torch.save({"w": torch.arange(120_000.0).reshape(400, 300)}, path)
+    window.open_paths([path])
+    qtbot.waitUntil(lambda: window.page is not None and window.page.statistics.is_sample)
+    panel = window.page.statistics
+    minimum, zeros = panel.figure("minimum"), panel.figure("zeros")
+    assert minimum is not None
+    assert minimum.startswith("≈ ")
+    assert zeros == "…"
+    assert (panel.statistics, panel.histogram) == (None, None)
+    words = {label.text() for label in panel.findChildren(QLabel) if label.isVisible()}
+    assert "of a sample" in words
+    assert any(text.startswith("sample, ") for text in words)
+    gate.set()
+    idle(qtbot, window)
+    assert not panel.is_sample
+    assert (panel.figure("minimum"), panel.figure("maximum")) == ("0", "119999")
+    words = {label.text() for label in panel.findChildren(QLabel)}
+    assert {"exact", "256 bins"} <= words
