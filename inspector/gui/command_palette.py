@@ -61,11 +61,14 @@ class Command:
         The menus that lead to it, such as ``View``, or ``Edit › Copy values as``.
     keys
         Its shortcut as the platform writes it; may be empty.
+    is_checked
+        Whether it is on.
     """
 
     title: str
     path: str
     keys: str
+    is_checked: bool
     action: QAction
 
     @property
@@ -88,7 +91,7 @@ def commands_of(actions: Sequence[QAction], path: str = "") -> Iterator[Command]
             yield from commands_of(menu.actions(), f"{path} › {title}" if path else title)
         else:
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            yield Command(title, path, keys, action)
+            yield Command(title, path, keys, action.isChecked(), action)
 
 
 def _plain(text: str) -> str:
@@ -161,13 +164,17 @@ class CommandPalette(QFrame):
             self.close_down()
             return
         self._before = QApplication.focusWidget()
-        everything = commands_of(self._window.menuBar().actions())
-        self._commands = tuple(each for each in everything if each.action is not self._own)
+        self._commands = self._known()
         self.box.clear()
         self._search()
         self.raise_()
         self.show()
         self.box.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _known(self) -> tuple[Command, ...]:
+        """What can be done now."""
+        everything = commands_of(self._window.menuBar().actions())
+        return tuple(each for each in everything if each.action is not self._own)
 
     def close_down(self) -> None:
         """End, with the keys where they were before."""
@@ -230,7 +237,11 @@ class CommandPalette(QFrame):
                 )[:_REMEMBERED],
             )
         )
-        command.action.trigger()
+        # By its name: a menu may have been filled anew since the command was listed.
+        for each in self._known():
+            if each.name == command.name:
+                each.action.trigger()
+                return
 
 
 class _Box(QLineEdit):
@@ -295,7 +306,7 @@ class _Row(QStyledItemDelegate):
         painter.drawText(area, int(middle | Qt.AlignmentFlag.AlignRight), command.keys)
         keys = metrics.horizontalAdvance(command.keys) + 2 * _MARGIN if command.keys else 0
         room = QRect(area.left(), area.top(), area.width() - keys, area.height())
-        mark = "✓ " if command.action.isChecked() else ""
+        mark = "✓ " if command.is_checked else ""
         elide = Qt.TextElideMode.ElideRight
         title = metrics.elidedText(mark + command.title, elide, room.width())
         painter.setPen(colours.color(strong))

@@ -225,6 +225,23 @@ def test_a_click_does_it_and_one_elsewhere_leaves(qtbot: QtBot, window: MainWind
     assert not palette.isVisible()
 
 
+def test_a_menu_that_is_filled_anew_meanwhile_harms_nothing(
+    qtbot: QtBot, window: MainWindow, store: SettingsStore, tmp_path: Path
+) -> None:
+    for name in ("old", "new"):
+        torch.save({"w": torch.ones(3, 3)}, tmp_path / f"{name}.pt")
+    show(qtbot, window, tmp_path / "old.pt", "w")
+    window.close_all()
+    palette = begin(qtbot, window)
+    qtbot.keyClicks(palette.box, "old.pt")
+    assert titles_of(palette)[0].startswith("old.pt")
+    show(qtbot, window, tmp_path / "new.pt", "w")  # it is the first of the recent files now
+    palette.grab()
+    qtbot.keyClick(palette.box, Key.Key_Return)
+    idle(qtbot, window)
+    assert [file.path.name for file in window.files] == ["new.pt", "old.pt"]
+
+
 def test_keys_that_go_elsewhere_leave(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(3, 3)}, tmp_path / "a.pt")
     page = show(qtbot, window, tmp_path / "a.pt", "w")
