@@ -111,13 +111,15 @@ class AxisBar(QWidget):
         """Play the first held axis; stop if any is played."""
         axis = self._first_held if self.player.axis is None else self.player.axis
         if axis is not None:
-            self.player.toggle(axis)
+            self._toggle(axis)
 
     def _show_playing(self) -> None:
         for axis, control in self._held.items():
             control.show_playing(axis == self.player.axis)
 
     def _show(self, row_axis: int | None = None, column_axis: int | None = None) -> None:
+        if self._position.source is None:
+            return  # what is still seen is the tensor's before
         plane = self._position.plane
         if row_axis is not None:
             plane = plane.with_row_axis(row_axis)
@@ -160,7 +162,7 @@ class AxisBar(QWidget):
         for axis in plane.held_axes:
             control = HeldAxis(axis, plane.shape[axis], self._play_menu)
             control.moved.connect(partial(self._hold, axis))
-            control.play.clicked.connect(partial(self.player.toggle, axis))
+            control.play.clicked.connect(partial(self._toggle, axis))
             layout.addWidget(control)
             self._held[axis] = control
         layout.addStretch(1)
@@ -207,7 +209,12 @@ class AxisBar(QWidget):
 
     def _hold(self, axis: int, index: object) -> None:
         assert isinstance(index, int)
-        self._position.show_plane(self._position.plane.with_index(axis, index))
+        if self._position.source is not None:
+            self._position.show_plane(self._position.plane.with_index(axis, index))
+
+    def _toggle(self, axis: int) -> None:
+        if self._position.source is not None:
+            self.player.toggle(axis)
 
 
 class HeldAxis(QWidget):

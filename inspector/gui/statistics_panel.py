@@ -131,10 +131,9 @@ class StatisticsPanel(QWidget):
         layout.addLayout(self._build_figures())
         layout.addWidget(self._build_histogram(), 1)
         layout.addLayout(self._build_foot())
-        position.tensor_changed.connect(self._restart)
+        position.tensor_changed.connect(self._begin)
         position.form_changed.connect(self._restart)
         position.plane_changed.connect(self._moved)
-        position.cell_changed.connect(self._moved)
         self._take_palette()
         self._take_font()
 
@@ -260,7 +259,20 @@ class StatisticsPanel(QWidget):
         """The two lines on the histogram."""
         return self._lines
 
+    def _begin(self) -> None:
+        """Another tensor."""
+        self._clear()
+        if self.part == "selected":
+            self._moved()  # what is selected may still be of the one before
+        else:
+            self._count()
+
     def _restart(self) -> None:
+        self._clear()
+        self._count()
+
+    def _clear(self) -> None:
+        """Show no figures, and stop counting."""
         self._found = self._sampled = None
         for key, _, tip in _ROWS + _MORE:
             self._figures[key].setText("…")
@@ -274,6 +286,9 @@ class StatisticsPanel(QWidget):
         self._draw()
         self._later.stop()
         self._runner.supersede("statistics")
+
+    def _count(self) -> None:
+        """Have the figures counted, unless they are known."""
         source = self._position.source
         if source is None:
             return
@@ -332,6 +347,11 @@ class StatisticsPanel(QWidget):
         else:
             region = plane.region()
         return region.ascending  # the same numbers, whichever way the axes run
+
+    def take_selection(self) -> None:
+        """Count anew, if it is the selected values that are meant: others are selected."""
+        if self.part == "selected":
+            self._moved()
 
     def _moved(self) -> None:
         """Count anew, if it is another part that is meant now."""

@@ -118,6 +118,7 @@ class TensorPage(QWidget):
         self.statistics = statistics
         self.grid = ValueGrid(position, runner)
         self.statistics.selection = lambda: self.grid.selection
+        self.grid.selected.connect(self.statistics.take_selection)
         self._build_header()
         self._build_views()
         for view in (self.heatmap, self.statistics, self.grid):

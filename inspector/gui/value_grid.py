@@ -29,6 +29,8 @@ class ValueGrid(GridView):
     message = Signal(str)
     #: The selected cells shall be written to a file.
     export_requested = Signal()
+    #: Other cells are selected.
+    selected = Signal()
     #: How much is selected, in words; empty for a single cell.
     selection_changed = Signal(str)
 
@@ -92,6 +94,7 @@ class ValueGrid(GridView):
         if text != self._told:
             self._told = text
             self.selection_changed.emit(text)
+        self.selected.emit()
         self.viewport().update()
 
     # Keys and mouse -----------------------------------------------------------------------------

@@ -74,7 +74,8 @@ def _values(entry: TensorEntry) -> TensorSource:
 
 def _raw(entry: TensorEntry) -> TensorSource:
     if entry.dtype in BLOCK_SIZES:
-        return ggml_bytes(entry)
+        source = ggml_bytes(entry)
+        return SameNumbers(entry, source, source.steps)
     if entry.dtype in PACKED:
         source = packed_bytes(entry)
         note = f"the bits of {entry.dtype} as uint8, {PACKED[entry.dtype]} integers in each"

@@ -1,0 +1,146 @@
+"""Where one feature of the window meets another, with the real window."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+from driving import idle, show, shown_page
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from inspector.gui import tensor_page
+from inspector.gui.main_window import MainWindow
+from inspector.gui.tensor_page import TensorPage
+
+Key, Modifier = Qt.Key, Qt.KeyboardModifier
+ALT, CONTROL = Modifier.AltModifier, Modifier.ControlModifier
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "model.pt"
+    torch.save(
+        {
+            "cube": torch.arange(4 * 30 * 20.0).reshape(4, 30, 20),
+            "small": torch.tensor([[5.0, 1.0, 2.0], [3.0, 9.0, 4.0]]),
+            "pairs": torch.complex(torch.arange(200.0).reshape(20, 10), torch.ones(20, 10)),
+        },
+        path,
+    )
+    return path
+
+
+# Statistics of what is selected -------------------------------------------------------------------
+
+
+def count_selected(qtbot: QtBot, page: TensorPage) -> None:
+    qtbot.keyClick(page.statistics.part_box, Key.Key_End)
+    assert page.statistics.part == "selected"
+
+
+def wait_for(qtbot: QtBot, page: TensorPage, count: int) -> None:
+    def is_counted() -> bool:
+        found = page.statistics.statistics
+        return found is not None and found.count == count
+
+    qtbot.waitUntil(is_counted)
+
+
+def test_a_form_with_another_shape_has_its_own_selection(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "pairs")
+    page.grid.select(range(4), range(3))
+    count_selected(qtbot, page)
+    wait_for(qtbot, page, 12)
+    page.show_form("raw")
+    idle(qtbot, window)
+    assert page.source is not None
+    assert page.source.shape == (20, 10, 2)
+    wait_for(qtbot, page, 1)
+
+
+def test_all_that_is_selected_by_one_key_is_counted(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "small")
+    count_selected(qtbot, page)
+    wait_for(qtbot, page, 1)
+    qtbot.keyClick(page.grid, Key.Key_A, CONTROL)
+    wait_for(qtbot, page, 6)
+
+
+def test_another_cell_does_not_count_what_is_shown_again(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "small")
+    qtbot.keyClick(page.statistics.part_box, Key.Key_Down)
+    assert page.statistics.part == "shown"
+    wait_for(qtbot, page, 6)
+    qtbot.keyClick(page.grid, Key.Key_Right)
+    assert not page.statistics._later.isActive()
+
+
+# Between two tensors ------------------------------------------------------------------------------
+
+
+def test_axes_do_nothing_while_the_next_tensor_is_coming(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = show(qtbot, window, checkpoint, "cube")
+    gate, plain = threading.Event(), tensor_page.tensor_source
+
+    def slow(*arguments: Any) -> Any:
+        assert gate.wait(30)
+        return plain(*arguments)
+
+    monkeypatch.setattr(tensor_page, "tensor_source", slow)
+    window.open_paths([checkpoint], "small")
+    qtbot.waitUntil(lambda: page.source is None)
+    try:
+        (held,) = page.axes.held.values()
+        qtbot.keyClick(page.axes._rows, Key.Key_End)
+        qtbot.keyClick(page.axes._columns, Key.Key_Home)
+        qtbot.keyClick(held.number, Key.Key_Up)
+        held.play.click()
+        assert page.axes.player.axis is None
+    finally:
+        gate.set()
+    idle(qtbot, window)
+    page = shown_page(window, "small")
+    assert page.position.plane.index == (0, 0)
+    assert (page.axes._rows.currentIndex(), page.axes._columns.currentIndex()) == (0, 1)
+
+
+# Forms --------------------------------------------------------------------------------------------
+
+
+def test_the_bytes_of_blocks_are_looked_at_where_the_numbers_were(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.gguf"
+    kind = gguf.GGMLQuantizationType.Q8_0
+    writer = gguf.GGUFWriter(path, "llama")
+    numbers = np.arange(5 * 3 * 64, dtype=np.float32).reshape(5, 3, 64)
+    writer.add_tensor("q", gguf.quants.quantize(numbers, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    page = show(qtbot, window, path, "q")
+    page.position.show_plane(page.position.plane.with_reversed(1))
+    page.position.go_to((3, 2, 0))
+    page.show_form("raw")
+    idle(qtbot, window)
+    assert page.source is not None
+    assert page.source.shape == (5, 3, 2, 34)
+    assert page.position.plane.reversed_axes == {1}
+    page.show_form("values")
+    idle(qtbot, window)
+    assert page.position.plane.reversed_axes == {1}
