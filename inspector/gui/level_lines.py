@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from inspector.gui.levels import Levels
 #: Levels beyond the histogram widen it by this share of itself, at most; farther ones stand at
 #: the edge, where they can still be taken hold of.
 _WIDER: Final = 1.0
+
+#: The largest number that there is.
+_MOST: Final = sys.float_info.max
 
 
 class LevelLines(QObject):
@@ -32,6 +36,7 @@ class LevelLines(QObject):
         super().__init__()
         self._levels: Levels | None = None
         self._counted: tuple[float, float] | None = None
+        self._unit = 1.0
         #: The level that is not being dragged; None while no line is.
         self._other: float | None = None
         self.lines = tuple(pg.InfiniteLine(angle=90, movable=True) for _ in range(2))
@@ -55,9 +60,20 @@ class LevelLines(QObject):
         high = max(last, min(self._levels.high, last + room))
         return low, high
 
-    def set_range(self, counted: tuple[float, float] | None) -> None:
-        """Take the values from which to which there is a histogram; None hides the lines."""
-        self._counted = counted
+    @property
+    def unit(self) -> float:
+        """How long one is on the plot."""
+        return self._unit
+
+    def set_range(self, counted: tuple[float, float] | None, unit: float = 1.0) -> None:
+        """Take the values from which to which there is a histogram; None hides the lines.
+
+        Parameters
+        ----------
+        unit
+            How long one is on the plot: less where the plot could not count to its other end.
+        """
+        self._counted, self._unit = counted, unit
         self._place()
 
     def show_levels(self, levels: Levels | None) -> None:
@@ -74,7 +90,7 @@ class LevelLines(QObject):
         if span is not None and self._levels is not None:
             for line, value in zip(self.lines, (self._levels.low, self._levels.high), strict=True):
                 if not line.moving:
-                    line.setValue(min(max(value, span[0]), span[1]))
+                    line.setValue(min(max(value, span[0]), span[1]) * self._unit)
 
     def _drag(self, dragged: Any) -> None:
         """Only the line that is dragged changes its level: the other may stand at the edge."""
@@ -82,7 +98,8 @@ class LevelLines(QObject):
             return
         if self._other is None:
             self._other = self._levels.high if dragged is self.lines[0] else self._levels.low
-        low, high = sorted((float(dragged.value()), self._other))
+        value = min(max(float(dragged.value()) / self._unit, -_MOST), _MOST)
+        low, high = sorted((value, self._other))
         if low < high:
             self._levels = replace(self._levels, low=low, high=high)
             self.dragged.emit(low, high)

@@ -17,6 +17,7 @@ from inspector.gui.marker_layer import MarkerLayer
 from inspector.gui.plot_axis import IndexAxis
 from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
 from inspector.gui.theme import faint
+from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 from inspector.values.regions import Plane
 
 #: Half a number of the colour bar, which stands out at its ends (px).
@@ -35,6 +36,9 @@ _GAP: Final = 10
 #: No limit to a size in a layout (Qt's QWIDGETSIZE_MAX).
 _ANY: Final = 16777215
 
+#: How near two numbers beside the bar of colours are, as a share of it, where it has no axis.
+_NEAREST: Final = 0.1
+
 
 class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """Draws pictures of one plane above each other, row 0 on top."""
@@ -44,7 +48,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
     #: A row and a column as a tuple.
     clicked = Signal(object)
     double_clicked = Signal()
-    #: Another part of the plane is visible.
+    #: Another part of the plane is visible, or the same in more or less room.
     moved = Signal()
     #: The room was shared out anew: a profile may have come or gone.
     arranged = Signal()
@@ -89,7 +93,8 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         scene.setClickRadius(0)
         # Else the items are moved while they are painted, and all of it is painted once more.
         self._box.sigRangeChanged.connect(lambda: scene.prepareForPaint())
-        self._box.sigRangeChanged.connect(lambda: self.moved.emit())
+        for changed in (self._box.sigRangeChanged, self._box.sigResized):
+            changed.connect(lambda: self.moved.emit())
         scene.sigMouseMoved.connect(lambda point: self.hovered.emit(self._cell_under(point)))
         scene.sigMouseClicked.connect(self._mouse_clicked)
         self.setToolTip("")
@@ -281,9 +286,11 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         levels = made.levels if made is not None else None
         self._bar.setVisible(levels is not None)
         if made is not None and levels is not None:
-            ticks = levels.ticks()
+            ticks, ends = levels.ticks(), (levels.place(levels.low), levels.place(levels.high))
+            if is_too_wide(*ends):
+                ticks, ends = thinned(value_ticks(levels), _NEAREST), (0.0, 1.0)
             self._bar.setColorMap(pg.colormap.get(made.colour_map))
-            self._bar.setLevels((levels.place(levels.low), levels.place(levels.high)))
+            self._bar.setLevels(ends)
             self._bar.axis.setTicks(None if ticks is None else [ticks])
 
     def bar_texts(self) -> list[str]:

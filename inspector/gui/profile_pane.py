@@ -257,8 +257,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             outline, inside = self._paths
             painter.fillPath(inside, colours["inside"])
             painter.strokePath(outline, pg.mkPen(colours["line"], width=1))
-        self._paint_marks(painter, self._curve)
         self._paint_caption(painter)
+        self._paint_marks(painter, self._curve)
 
     def _paint_marks(self, painter: QPainter, curve: Curve) -> None:
         """At the edges, over each place that holds a NaN or an infinity, in its colour."""
@@ -294,6 +294,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         measures = painter.fontMetrics()
         width = min(measures.horizontalAdvance(text) + 10.0, self.width())
         place = QRectF(self.width() - width, 0, width, measures.height())
+        if self._rooms[1] > _ROOM:  # the marks there stay in sight
+            place.translate(*((-_MARK, 0) if self._upright else (0, _MARK)))
         painter.fillRect(place, self._colours["ground"])
         painter.setPen(self._colours["text"])
         text = measures.elidedText(text, Qt.TextElideMode.ElideMiddle, int(width))

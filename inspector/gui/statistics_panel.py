@@ -34,6 +34,7 @@ from inspector.gui.levels import Levels
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
+from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
 from inspector.values.text import number_text
@@ -87,6 +88,11 @@ _PARTS: Final[tuple[tuple[Part, str], ...]] = (
 
 #: Results that are kept, in case that a tensor is looked at again.
 _KEPT: Final = 200
+
+#: How long one is on the plot where its values are so large that it could not count them, and
+#: how near two numbers on its axis are then, as a share of it.
+_HUGE: Final = 2.0**-1000
+_NEAREST: Final = 0.3
 
 #: Milliseconds from a change of the selection to the counting.
 _PAUSE: Final = 250
@@ -221,6 +227,15 @@ class StatisticsPanel(QWidget):
         return self._found.statistics if self._found is not None else None
 
     @property
+    def of_whole(self) -> Statistics | None:
+        """The figures of the whole tensor; None unless they were counted."""
+        source, found = self._position.source, self._found
+        if self.part != "whole":
+            whole = None if source is None else Region.whole(source.shape)
+            found = None if source is None else self._kept.get((identity_of(source), whole))
+        return None if found is None else found.statistics
+
+    @property
     def quantiles(self) -> tuple[Number, ...] | None:
         """The quantiles shown; None while they are being found."""
         return self._found.quantiles if self._found is not None else None
@@ -340,7 +355,7 @@ class StatisticsPanel(QWidget):
 
     def _region(self, source: ArraySource) -> Region:
         plane = self._position.plane
-        if self.part == "whole":
+        if self.part == "whole" or plane.is_empty:
             return Region.whole(source.shape)
         if self.part == "selected" and self.selection is not None:
             region = plane.region(*self.selection())
@@ -462,16 +477,26 @@ class StatisticsPanel(QWidget):
         if self._logarithmic.isChecked():
             counts = np.log10(counts + 1)
         self._curve.setVisible(True)
-        self._curve.setData(found.edges, counts, stepMode="center")
-        self._lines.set_range((float(found.edges[0]), float(found.edges[-1])))
+        ends = float(found.edges[0]), float(found.edges[-1])
+        unit = _HUGE if is_too_wide(*ends) else 1.0
+        self._curve.setData(found.edges * unit, counts, stepMode="center")
+        self._lines.set_range(ends, unit)
         self._show_range()
         self._plot.setYRange(0, float(counts.max()) * 1.05, padding=0)
         # No longer than that: the panel would grow, and the page be laid out anew.
         self._bins.setText(f"{len(found.counts)} bins" if found.exact else "of a sample")
 
     def _show_range(self) -> None:
-        if self._lines.range is not None:
-            self._plot.setXRange(*self._lines.range, padding=0.01)
+        if self._lines.range is None:
+            return
+        unit, (low, high) = self._lines.unit, self._lines.range
+        first, last = low * unit, high * unit
+        self._plot.setXRange(first, last, padding=0.01)
+        ticks = None
+        if unit != 1:  # else the plot numbers its axis itself
+            shares = thinned(value_ticks(Levels(low, high)), _NEAREST)
+            ticks = [[(first + share * (last - first), text) for share, text in shares]]
+        self._plot.getPlotItem().getAxis("bottom").setTicks(ticks)
 
     def _colour_names(self) -> None:
         weak = faint(self.palette()).name()

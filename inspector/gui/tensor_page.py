@@ -353,13 +353,13 @@ class TensorPage(QWidget):
 
     def go_to_next(self, wanted: Wanted, forward: bool) -> None:
         """Make the next element of a kind the current one, or the previous one; or say why not."""
-        source, statistics = self._source, self.statistics.statistics
+        source, statistics = self._source, self.statistics.of_whole
         if source is None or self.position.plane.is_empty:
             return
         target: Target
         if wanted == "minimum" or wanted == "maximum":
             if statistics is None:
-                self.message.emit(f"The {wanted} is not known yet.")
+                self.message.emit(f"The whole tensor's {wanted} is not counted yet.")
                 return
             value = statistics.minimum if wanted == "minimum" else statistics.maximum
             if value is None:

@@ -23,6 +23,11 @@ _PARTS: Final = 4
 _DIGITS: Final = (6, 7)
 
 
+def is_too_wide(low: float, high: float) -> bool:
+    """Whether a plot cannot count from one end to the other, since the width overflows."""
+    return not math.isfinite(4 * (high - low))
+
+
 def value_scale(
     low: NDArray[np.float64], high: NDArray[np.float64], linear: float | None
 ) -> Levels | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from inspector.gui import tensor_page
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
+from inspector.gui.theme import POSITIVE_INFINITY
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
 ALT, CONTROL = Modifier.AltModifier, Modifier.ControlModifier
@@ -144,3 +146,104 @@ def test_the_bytes_of_blocks_are_looked_at_where_the_numbers_were(
     page.show_form("values")
     idle(qtbot, window)
     assert page.position.plane.reversed_axes == {1}
+
+
+# Room ---------------------------------------------------------------------------------------------
+
+
+def test_the_picture_is_as_fine_as_the_room_that_profiles_leave_it(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    torch.save({"w": torch.arange(1000.0 * 1000).reshape(1000, 1000)}, tmp_path / "w.pt")
+    page = show(qtbot, window, tmp_path / "w.pt", "w")
+    heatmap = page.heatmap
+
+    def is_as_fine() -> bool:
+        shown = heatmap.overview
+        return shown is not None and shown.tile.plan == heatmap.plot.whole_plan()
+
+    plans = set()
+    for _ in range(2):
+        heatmap.controls.profiles.click()
+        qtbot.waitUntil(is_as_fine)
+        plans.add(heatmap.plot.whole_plan())
+    assert len(plans) == 2
+
+
+# Numbers so large that their range is not one -----------------------------------------------------
+
+
+@pytest.mark.parametrize("largest", [1e308, sys.float_info.max])
+def test_a_range_wider_than_any_number_is_shown(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, largest: float
+) -> None:
+    numbers = torch.tensor([[-largest, 1.0], [largest, largest]], dtype=torch.float64)
+    torch.save({"w": numbers}, tmp_path / "w.pt")
+    page = show(qtbot, window, tmp_path / "w.pt", "w")
+    window.grab()
+    bar, statistics = page.heatmap.plot._bar, page.statistics
+    assert bar.levels() == (0.0, 1.0)
+    assert "0" in page.heatmap.plot.bar_texts()
+    first, last = statistics._plot.getViewBox().viewRange()[0]
+    low, high = (line.value() for line in statistics.level_lines.lines)
+    assert first < low < 0 < high < last
+    statistics.level_lines.lines[1].setValue(high / 2)
+    statistics.level_lines._drag(statistics.level_lines.lines[1])
+    idle(qtbot, window)
+    assert page.heatmap.overview is not None
+    levels = page.heatmap.overview.levels
+    assert levels is not None
+    assert (levels.low, levels.high) == (-largest, largest / 2)
+    window.grab()
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+def test_the_selected_values_of_nothing_are_none(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    torch.save({"w": torch.zeros(0, 5), "x": torch.ones(3)}, tmp_path / "w.pt")
+    page = show(qtbot, window, tmp_path / "w.pt", "x")
+    count_selected(qtbot, page)
+    wait_for(qtbot, page, 1)
+    window.open_paths([tmp_path / "w.pt"], "w")
+    wait_for(qtbot, page, 0)
+    assert page.notice == ""
+
+
+def test_the_next_maximum_is_the_tensors_whatever_the_figures_are_of(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    page = show(qtbot, window, checkpoint, "small")
+    count_selected(qtbot, page)
+    wait_for(qtbot, page, 1)
+    page.go_to_next("maximum", True)
+    idle(qtbot, window)
+    assert page.position.element == (1, 1)
+    window.close_all()
+    page = show(qtbot, window, checkpoint, "small")
+    page.go_to_next("maximum", True)
+    idle(qtbot, window)
+    assert page.position.element == (0, 0)
+    assert "not counted" in window.read_out
+
+
+# Marks --------------------------------------------------------------------------------------------
+
+
+def test_words_do_not_hide_an_infinity(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    numbers = torch.zeros(20_000)
+    numbers[19_000] = torch.inf
+    torch.save({"w": numbers}, tmp_path / "w.pt")
+    page = show(qtbot, window, tmp_path / "w.pt", "w")
+    plot = page.heatmap.plot
+    pane = plot.row_pane
+    area = plot.mapFromScene(pane.sceneBoundingRect()).boundingRect()
+    words = plot.fontMetrics().horizontalAdvance(pane.caption())
+    assert words > 0.05 * area.width()  # the infinity is where they stand
+    drawn = plot.grab(area).toImage()
+    place = int(pane.along(19_000) * drawn.width() / area.width())
+    there = [(place + beside, row) for beside in (-1, 0, 1) for row in (2, 4)]
+    colours = {drawn.pixelColor(*pixel).getRgb()[:3] for pixel in there}
+    assert colours == {POSITIVE_INFINITY}
