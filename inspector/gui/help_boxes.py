@@ -8,7 +8,16 @@ from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QMessageBox, QWidget
+from PySide6.QtWidgets import (
+    QDialogButtonBox,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
+
+from inspector.gui.dialog_size import RoomyDialog, Scrolled
 
 #: Keys and gestures that are in no menu.
 _BESIDE: Final = (
@@ -22,6 +31,34 @@ _BESIDE: Final = (
 )
 
 
+class KeysBox(RoomyDialog):
+    """All keys, in two columns.
+
+    Parameters
+    ----------
+    text
+        Rich text.
+    """
+
+    def __init__(self, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._words = QLabel(text)
+        self._words.setTextFormat(Qt.TextFormat.RichText)
+        content = QWidget()
+        QVBoxLayout(content).addWidget(self._words)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(Scrolled(content), 1)
+        layout.addWidget(buttons)
+
+    def text(self) -> str:
+        """What is said, as rich text."""
+        return self._words.text()
+
+
 def show_keys(window: QMainWindow) -> None:
     """Every key of the window, those of its menus first."""
     in_menus = [
@@ -32,7 +69,7 @@ def show_keys(window: QMainWindow) -> None:
     rows = [*in_menus, *_BESIDE]
     half = (len(rows) + 1) // 2  # side by side, or it is higher than a screen
     columns = "".join(f"<td>{_table(part)}</td>" for part in (rows[:half], rows[half:]))
-    _inform(window, "Keys", f"<table cellspacing='12'><tr>{columns}</tr></table>")
+    KeysBox(f"<table cellspacing='12'><tr>{columns}</tr></table>", window).open()
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:
@@ -52,12 +89,3 @@ def _below(actions: Sequence[QAction]) -> Iterator[QAction]:
             yield from _below(menu.actions())
         else:
             yield action
-
-
-def _inform(parent: QWidget, title: str, text: str) -> None:
-    box = QMessageBox(parent)
-    box.setWindowTitle(title)
-    box.setTextFormat(Qt.TextFormat.RichText)
-    box.setText(text)
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.open()

@@ -10,7 +10,6 @@ from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QGridLayout,
     QLabel,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.gui.dialog_size import RoomyDialog, Scrolled
 from inspector.gui.settings import USUAL_MEMORY, ZOOMS, Settings, SettingsStore
 from inspector.gui.theme import Appearance
 
@@ -31,7 +31,7 @@ _APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
 _MEMORY: Final = (USUAL_MEMORY // 10**6, 1000, 2000, 4000, 8000, 16_000)
 
 
-class SettingsDialog(QDialog):
+class SettingsDialog(RoomyDialog):
     """Each control says below itself what it does, and does it at once."""
 
     #: An `Appearance`.
@@ -58,9 +58,10 @@ class SettingsDialog(QDialog):
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
-        layout.addLayout(self._grid)
-        layout.addStretch(1)
-        layout.addSpacing(10)
+        content = QWidget()
+        content.setLayout(self._grid)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Scrolled(content), 1)
         layout.addWidget(buttons)
         self._show(settings.current)
         settings.changed.connect(self._take)

@@ -15,12 +15,13 @@ import torch
 from driving import idle
 from PySide6.QtCore import Qt, qVersion
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QDialogButtonBox, QMessageBox
+from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 import inspector
 from inspector.gui import about_box
 from inspector.gui.about_box import AboutBox
+from inspector.gui.help_boxes import KeysBox
 from inspector.gui.main_window import MainWindow
 from inspector.versions import devices, version_text, versions
 
@@ -98,7 +99,7 @@ def test_keys_lead_to_the_keys(qtbot: QtBot, window: MainWindow, key: Qt.Key) ->
     window.activateWindow()
     qtbot.waitActive(window)
     qtbot.keyClick(window, key)
-    (box,) = window.findChildren(QMessageBox)
+    (box,) = window.findChildren(KeysBox)
     assert "<b>F1</b>" in box.text()
     box.close()
 
@@ -111,7 +112,7 @@ def test_a_question_mark_can_be_typed(qtbot: QtBot, window: MainWindow) -> None:
     window.tree.focus_filter()
     qtbot.keyClicks(window.tree.filter_box, "/a?")
     assert window.tree.filter_box.text() == "/a?"
-    assert window.findChildren(QMessageBox) == []
+    assert window.findChildren(KeysBox) == []
     idle(qtbot, window)
 
 

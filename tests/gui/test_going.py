@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
+from inspector.gui.help_boxes import KeysBox
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
 
@@ -145,7 +145,7 @@ def test_a_vector_has_an_index_and_a_number_has_none(
 
 def test_the_keys_of_every_menu_are_in_the_overview(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.keyClick(window, Key.Key_F1)
-    (box,) = window.findChildren(QMessageBox)
+    (box,) = window.findChildren(KeysBox)
     for keys in ("Ctrl+O", "Ctrl+G", "Alt+N", "Alt+Shift+I", "Ctrl+E", "Ctrl+Shift+C", "F5"):
         assert f"<b>{keys}</b>" in box.text()
     box.close()

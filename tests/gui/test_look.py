@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel
 from pytestqt.qtbot import QtBot
 
 from inspector import app
+from inspector.gui.help_boxes import KeysBox, show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.settings import ZOOMS, SettingsStore
@@ -171,3 +172,24 @@ def test_the_next_start_looks_as_this_one_was_left(
         again.setParent(None)
         qapp.setApplicationName(names[0])
         qapp.setApplicationDisplayName(names[1])
+
+
+@pytest.mark.parametrize("percent", [100, max(ZOOMS)])
+def test_dialogs_stay_on_the_screen_with_their_words_whole(
+    qtbot: QtBot, window: MainWindow, theme: Theme, percent: int
+) -> None:
+    theme.set_zoom(percent)
+    window.show_settings()
+    show_keys(window)
+    (settings,), (keys,) = window.findChildren(SettingsDialog), window.findChildren(KeysBox)
+    for dialog in (settings, keys):
+        qtbot.waitExposed(dialog)
+        room = window.screen().availableSize()
+        assert dialog.width() <= room.width()
+        assert dialog.height() <= room.height()
+        for label in dialog.findChildren(QLabel):
+            assert label.height() >= label.heightForWidth(label.width())
+            assert label.width() >= label.minimumSizeHint().width()
+        (buttons,) = dialog.findChildren(QDialogButtonBox)
+        assert dialog.rect().contains(buttons.geometry())
+        dialog.close()

@@ -11,11 +11,11 @@ import pytest
 import torch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.axis_bar import AxisBar
-from inspector.gui.help_boxes import show_keys
+from inspector.gui.help_boxes import KeysBox, show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
@@ -278,7 +278,7 @@ def test_the_keys_are_there_only_where_there_are_slices(
 
 def test_the_overview_of_keys_names_them(window: MainWindow, page: TensorPage) -> None:
     show_keys(window)
-    (box,) = window.findChildren(QMessageBox)
+    (box,) = window.findChildren(KeysBox)
     for words in ("Alt+Right", "Next slice", "Alt+P", "Shift+Space"):
         assert words in box.text()
     box.close()

@@ -12,11 +12,11 @@ import torch
 from driving import idle, show
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QMouseEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QMessageBox, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu, QToolButton
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.export_dialog import ExportDialog
-from inspector.gui.help_boxes import show_keys
+from inspector.gui.help_boxes import KeysBox, show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.plot_axis import IndexAxis
 from inspector.gui.tensor_page import TensorPage
@@ -166,7 +166,7 @@ def test_the_buttons_turn_the_values_and_the_picture_and_say_so(hands: Hands) ->
 def test_the_keys_and_the_menu_do_the_same(hands: Hands, window: MainWindow) -> None:
     assert not menu(window, "Reverse rows").isEnabled()
     show_keys(window)
-    (box,) = window.findChildren(QMessageBox)
+    (box,) = window.findChildren(KeysBox)
     assert "<b>Alt+R</b></td><td>Reverse rows<" in box.text()
     box.close()
     page = hands.show("matrix")

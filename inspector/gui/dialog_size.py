@@ -1,0 +1,61 @@
+"""Dialogs whose content may be larger than the screen, as the interface can be made larger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent, QSize, QTimer
+from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QStyle, QWidget
+
+#: How much of the screen a dialog may take, across and down.
+_MOST: Final = 0.9
+
+
+class Scrolled(QScrollArea):
+    """Shows all of a widget where there is room, and else a part of it.
+
+    Parameters
+    ----------
+    content
+        Has a layout.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setWidget(content)
+        # Else it would have the colour of what is typed into.
+        self.viewport().setAutoFillBackground(False)
+        content.setAutoFillBackground(False)
+
+    def sizeHint(self) -> QSize:
+        content = self.widget()
+        assert content is not None
+        size = content.sizeHint()
+        if content.hasHeightForWidth():
+            size.setHeight(content.heightForWidth(size.width()))
+        return size
+
+
+class RoomyDialog(QDialog):
+    """Is as large as its content, within the screen; also when its font changes."""
+
+    def setVisible(self, visible: bool) -> None:
+        """Show it, or hide it."""
+        if visible:
+            self._fit()
+        super().setVisible(visible)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self.isVisible():
+            # What is in it takes the font after this.
+            QTimer.singleShot(0, self, self._fit)
+
+    def _fit(self) -> None:
+        wanted, most = self.sizeHint(), self.screen().availableSize() * _MOST
+        if wanted.height() > most.height():
+            bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+            wanted.setWidth(wanted.width() + bar)
+        self.resize(wanted.boundedTo(most))
