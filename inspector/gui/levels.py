@@ -73,7 +73,7 @@ class Levels:
             return None
         largest = max(abs(self.low), abs(self.high))
         first, last = (math.floor(math.log10(each)) for each in (self.linear, largest))
-        step = -(-(last - first + 1) // _TICKS)
+        step = max(1, -(-(last - first + 1) // _TICKS))  # all may lie where it is linear
         powers = [10.0**power for power in range(last, first - 1, -step)]
         inside = [
             value

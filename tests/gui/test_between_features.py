@@ -197,6 +197,23 @@ def test_a_range_wider_than_any_number_is_shown(
     window.grab()
 
 
+def test_a_row_far_below_the_logarithm_of_the_picture_is_drawn(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    numbers = torch.full((60, 60), 1000.0)
+    numbers[7] = torch.linspace(-1e-3, 1e-3, 60)
+    torch.save({"w": numbers}, tmp_path / "w.pt")
+    page = show(qtbot, window, tmp_path / "w.pt", "w")
+    page.heatmap.controls.logarithmic.click()
+    page.position.go_to((7, 0))
+    idle(qtbot, window)
+    pane = page.heatmap.plot.row_pane
+    assert pane.scale is not None
+    assert pane.scale.linear is not None
+    assert (pane.scale.low, pane.scale.high) == pytest.approx((-1e-3, 1e-3))
+    assert [text for _, text in pane.axis._tickLevels[0]] == ["0", "-0.001", "0.001"]
+
+
 # Parts --------------------------------------------------------------------------------------------
 
 
