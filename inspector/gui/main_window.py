@@ -37,7 +37,7 @@ from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.page_loader import PageLoader
 from inspector.gui.recents import RecentList, Recents
-from inspector.gui.session import Return, session_of
+from inspector.gui.session import Return, place_of, resumed, session_of
 from inspector.gui.settings import Session, Settings, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
 from inspector.gui.status_line import SelectionLabel, StatusLine
@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self._sample: Path | None = None
         self._pending: Choice | None = None
         self._page: TensorPage | None = None
-        #: The one to return to once there is a page.
+        #: The one to return to; None once the window is there.
         self._session: Session | None = None
         self._lay_out()
         self.look = Look(theme, self.settings, self)
@@ -210,6 +210,9 @@ class MainWindow(QMainWindow):
             chosen = Path(kept.session.path) if kept.session.path else paths[-1]
             self._open.restore(paths, chosen, kept.session.tensor or None)
 
+    def _arrive(self) -> None:
+        self._session = None
+
     def _note_read(self, file: OpenFile) -> None:
         self._changes.pop(file.number, None)
         if file.live is None and file.path != self._sample:
@@ -227,13 +230,15 @@ class MainWindow(QMainWindow):
         self.change_bar.show_change(file, change)
 
     def reload(self, file: OpenFile) -> None:
-        """Read a file again, and choose in it what is chosen, by name."""
+        """Read a file again, and choose in it what is chosen, by name, where it was looked at."""
         if self._open.find(file.number) is None:
             return
         choice = self.tree.choice
         same = choice is not None and choice.file.number == file.number
         entry = choice.entry if choice is not None and same else None
         if self._page is not None:
+            if choice is not None and same:
+                Return(place_of(choice, self._page), self._page)
             self._page.clear()
         self._open.reload(file, entry.name if entry is not None else None)
 
@@ -367,7 +372,7 @@ class MainWindow(QMainWindow):
         page.message.connect(self._tell)
         show_settings(self.settings.current, page)
         if self._session is not None:
-            Return(self._session, page)
+            Return(self._session, page).ended.connect(self._arrive)
         if self._pending is not None:
             page.show_choice(self._pending)
             self.pages.setCurrentWidget(page)
@@ -451,6 +456,8 @@ class MainWindow(QMainWindow):
         sizes = tuple(self._splitter.sizes())
         if not any(file.live is not None for file in self.files):
             session = session_of(self.files, self._choice, self._page)
+            if self._session is not None:
+                session = resumed(self._session, session)
             known = replace(known, session=session if known.restores_session else Session())
         return replace(
             known,

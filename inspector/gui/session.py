@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.settings import Session
@@ -22,13 +23,28 @@ def session_of(
     paths = tuple(str(file.path) for file in files if file.live is None)
     if choice is None or choice.file.live is not None:
         return Session(paths)
+    return replace(place_of(choice, page), paths=paths)
+
+
+def place_of(choice: Choice, page: TensorPage | None) -> Session:
+    """What is chosen and how it is shown, without what else is open."""
     path, tensor = str(choice.file.path), choice.entry.name if choice.entry is not None else ""
     if page is None or page.source is None or page.choice != choice or not tensor:
-        return Session(paths, path, tensor)
-    plane = page.position.plane
+        return Session(path=path, tensor=tensor)
+    plane, element = page.position.plane, page.position.element
     axes = tuple(axis for axis in (plane.row_axis, plane.column_axis) if axis is not None)
     turned = tuple(sorted(plane.reversed_axes))
-    return Session(paths, path, tensor, page.position.element, axes, turned, page.form)
+    return Session((), path, tensor, element, axes, turned, page.form)
+
+
+def resumed(before: Session, now: Session) -> Session:
+    """What is to be kept while the window has not come back to a session yet.
+
+    It is that session still, unless something else was chosen, or every file closed.
+    """
+    chosen = now.path, now.tensor
+    on_its_way = chosen in (("", ""), (before.path, ""), (before.path, before.tensor))
+    return replace(before, paths=now.paths) if now.paths and on_its_way else now
 
 
 class Return(QObject):
@@ -36,6 +52,9 @@ class Return(QObject):
 
     It ends with that, or with another tensor that the user chooses before.
     """
+
+    #: It is there, or somewhere else.
+    ended = Signal()
 
     def __init__(self, session: Session, page: TensorPage) -> None:
         super().__init__(page)
@@ -53,6 +72,7 @@ class Return(QObject):
         shown = page.choice.file.path, page.choice.entry.name
         if shown == (Path(wanted.path), wanted.tensor):
             self._go_to_place()
+        self.ended.emit()
 
     def _go_to_place(self) -> None:
         """The plane and the cell, as far as the tensor still has them."""

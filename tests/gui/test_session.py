@@ -197,3 +197,61 @@ def test_a_window_on_an_object_leaves_the_session_alone(
     idle(qtbot, window)
     window.close()
     assert store.current.session == session
+
+
+def test_a_window_that_is_closed_on_the_way_back_keeps_where_it_was_going(
+    qtbot: QtBot,
+    windows: list[MainWindow],
+    store: SettingsStore,
+    paths: list[Path],
+) -> None:
+    window = start(qtbot, windows, store)
+    window.open_paths(paths)
+    idle(qtbot, window)
+    window.tree.select(window.files[1].number, "deep")
+    idle(qtbot, window)
+    page = shown_page(window, "deep")
+    page.position.show_plane(page.position.plane.with_reversed(3))
+    page.position.go_to((1, 2, 3, 4))
+    window.close()
+    before = store.current.session
+    assert before.element == (1, 2, 3, 4)
+
+    hasty = window_on(qtbot, windows, store)
+    hasty.restore_session()
+    hasty.close()
+    assert store.current.session == before
+    other = window_on(qtbot, windows, store)
+    other.restore_session()
+    other.close_all()
+    other.close()
+    assert store.current.session == Session()
+
+
+def test_a_file_that_is_read_again_is_shown_where_it_was(
+    qtbot: QtBot, windows: list[MainWindow], store: SettingsStore, paths: list[Path]
+) -> None:
+    window = start(qtbot, windows, store)
+    window.open_paths([paths[0]], "deep")
+    idle(qtbot, window)
+    page = shown_page(window, "deep")
+    plane = page.position.plane.with_row_axis(0).with_reversed(3).with_index(1, 2)
+    page.position.show_plane(plane)
+    page.position.go_to((1, 2, 3, 4))
+    page.show_form("imaginary")
+    idle(qtbot, window)
+    plane = page.position.plane
+    torch.save({"deep": torch.full((2, 3, 4, 5), 7j)}, paths[0])
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    idle(qtbot, window)
+    assert shown_page(window, "deep").position.plane == plane
+    assert (page.position.element, page.form) == ((1, 2, 3, 4), "imaginary")
+    found = page.statistics.statistics
+    assert found is not None
+    assert found.minimum == found.maximum == 7
+    assert page.heatmap.overview is not None
+    assert (page.heatmap.overview.tile.values == 7).all()
+    torch.save({"deep": torch.zeros(2, 3)}, paths[0])  # there is no such place any more
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    idle(qtbot, window)
+    assert shown_page(window, "deep").position.element == (0, 0)
