@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QWidget
 
+from inspector.checkpoints.errors import InspectorError
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.reveal import reveal
@@ -31,6 +32,8 @@ class ChosenActions(QObject):
 
     #: A sentence about what was done.
     message = Signal(str)
+    #: An error of what was to be written, while no tensor is shown above which it could stand.
+    failed = Signal(object)
 
     def __init__(
         self, runner: TaskRunner, tree: TensorTree, files: OpenFiles, window: QWidget
@@ -58,9 +61,15 @@ class ChosenActions(QObject):
         self._page = page
         self._outgoing = Outgoing(self._runner, self._tree, page, self._window)
         self._outgoing.message.connect(self.message)
-        self._outgoing.failed.connect(page.show_error)
+        self._outgoing.failed.connect(self._say_failed)
         page.export_requested.connect(self.export)
         page.export_selected_requested.connect(self.export_selected)
+
+    def _say_failed(self, error: InspectorError) -> None:
+        if self._page is not None and self._page.isVisible():
+            self._page.show_error(error)
+        else:
+            self.failed.emit(error)
 
     def close(self) -> None:
         """The window is closing."""

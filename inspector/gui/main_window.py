@@ -150,6 +150,7 @@ class MainWindow(QMainWindow):
         self._loader.ready.connect(self._take_page)
         self._loader.failed.connect(self._complain)
         self.tree.chosen.connect(self._choose)
+        self.chosen.failed.connect(self.notice.show_error)
         for speaker in (self.chosen, self.look):
             speaker.message.connect(self._tell)
         self.asking.chosen.connect(self.open_paths)

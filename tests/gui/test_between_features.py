@@ -16,6 +16,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from inspector.gui import tensor_page
+from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.theme import POSITIVE_INFINITY
@@ -264,3 +265,23 @@ def test_words_do_not_hide_an_infinity(qtbot: QtBot, window: MainWindow, tmp_pat
     there = [(place + beside, row) for beside in (-1, 0, 1) for row in (2, 4)]
     colours = {drawn.pixelColor(*pixel).getRgb()[:3] for pixel in there}
     assert colours == {POSITIVE_INFINITY}
+
+
+# Exports ------------------------------------------------------------------------------------------
+
+
+def test_an_export_from_a_file_that_was_closed_meanwhile_says_so(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path
+) -> None:
+    show(qtbot, window, checkpoint, "small")
+    qtbot.keyClick(window, Key.Key_E, CONTROL)
+    dialog = window.findChild(ExportDialog)
+    assert dialog is not None
+    idle(qtbot, window)
+    window.close_all()
+    idle(qtbot, window)
+    qtbot.keyClick(dialog, Key.Key_Return)
+    idle(qtbot, window)
+    assert "closed" in window.notice.text
+    assert window.notice.isVisible()
+    assert sorted(path.name for path in checkpoint.parent.iterdir()) == ["model.pt"]
