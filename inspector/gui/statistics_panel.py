@@ -418,16 +418,21 @@ class StatisticsPanel(QWidget):
         for key in ("zeros", "nan", "pos_inf", "neg_inf", "infinite", "subnormals"):
             count = getattr(found, key)
             self._figures[key].setText("–" if count is None else f"{count:,}")
-        for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
-            text = f'<a href="{key}">{list(place)}</a>' if place else ""
-            self._places[key].setText(text)
-            self._places[key].setToolTip(f"First at {list(place)}: go there" if place else "")
+        self._show_places(found)
         self._show_distinct(found)
         unsigned = found.infinite > 0 and found.pos_inf + found.neg_inf == 0
         self._show_row("infinite", unsigned)
         self._show_row("pos_inf", not unsigned)
         self._show_row("neg_inf", not unsigned)
         self._colour_names()
+
+    def _show_places(self, found: Statistics) -> None:
+        # A label does not give its links the colour of another palette.
+        link = self.palette().color(QPalette.ColorRole.Link).name()
+        for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
+            text = f'<a href="{key}" style="color:{link}">{list(place)}</a>' if place else ""
+            self._places[key].setText(text)
+            self._places[key].setToolTip(f"First at {list(place)}: go there" if place else "")
 
     def _show_number(self, key: str, value: Number | complex | None) -> None:
         self._figures[key].setText("–" if value is None else _figure_text(value))
@@ -526,6 +531,8 @@ class StatisticsPanel(QWidget):
         self._curve.setBrush(bar)
         self._lines.take_palette(colours)
         self._colour_names()
+        if self.statistics is not None:
+            self._show_places(self.statistics)
 
 
 def _figure_text(value: Number | complex) -> str:

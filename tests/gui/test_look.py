@@ -9,7 +9,7 @@ import driving
 import pytest
 import torch
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QPalette
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -193,3 +193,21 @@ def test_dialogs_stay_on_the_screen_with_their_words_whole(
         (buttons,) = dialog.findChildren(QDialogButtonBox)
         assert dialog.rect().contains(buttons.geometry())
         dialog.close()
+
+
+def test_links_have_the_colour_of_the_appearance(
+    qtbot: QtBot, window: MainWindow, theme: Theme, tmp_path: Path
+) -> None:
+    torch.save({"w": torch.arange(12.0).reshape(3, 4)}, tmp_path / "w.pt")
+    theme.set_appearance("light")
+    page = driving.show(qtbot, window, tmp_path / "w.pt", "w")
+    place = page.statistics._places["maximum"]
+    for appearance in ("dark", "light"):
+        theme.set_appearance(appearance)
+        drawn = place.grab().toImage()
+        colours = {
+            drawn.pixelColor(x, y).name()
+            for x in range(drawn.width())
+            for y in range(drawn.height())
+        }
+        assert page.palette().color(QPalette.ColorRole.Link).name() in colours
