@@ -35,6 +35,7 @@ from inspector.gui.memory import MemoryBudget
 from inspector.gui.menus import Menus
 from inspector.gui.open_files import OpenFiles
 from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.own_size import OwnSize
 from inspector.gui.page_loader import PageLoader
 from inspector.gui.recents import RecentList, Recents
 from inspector.gui.session import Return, place_of, resumed, session_of
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._show_nothing()
         self.resize(1280, 800)
+        OwnSize(self)
         self._restore()
 
     def _lay_out(self) -> None:

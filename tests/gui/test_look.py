@@ -211,3 +211,20 @@ def test_links_have_the_colour_of_the_appearance(
             for y in range(drawn.height())
         }
         assert page.palette().color(QPalette.ColorRole.Link).name() in colours
+
+
+def test_a_window_that_grew_with_its_words_shrinks_with_them(
+    qtbot: QtBot, window: MainWindow, theme: Theme, tmp_path: Path
+) -> None:
+    torch.save({"w": torch.arange(24.0).reshape(2, 3, 4)}, tmp_path / "w.pt")
+    driving.show(qtbot, window, tmp_path / "w.pt", "w")
+    window.resize(900, 600)
+    before = window.size()
+    theme.set_zoom(max(ZOOMS))
+    qtbot.waitUntil(lambda: window.width() > before.width())
+    theme.set_zoom(100)
+    qtbot.waitUntil(lambda: window.size() == before)
+    window.resize(1100, 700)
+    theme.set_zoom(125)
+    driving.idle(qtbot, window)
+    assert (window.width(), window.height()) == (1100, 700)
