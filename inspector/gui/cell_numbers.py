@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from inspector.gui.colours import Picture
 from inspector.gui.fonts import fixed_font
+from inspector.gui.grid_painter import takes_black
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.planes import plane_values
 from inspector.values.regions import Plane
@@ -30,9 +30,6 @@ _ROOM: Final = 4.0
 
 #: Stands in a cell among others that has too little room for its number.
 _TOO_LONG: Final = "…"
-
-#: A colour is light from here on (of 255), and gets black digits.
-_LIGHT: Final = 140
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,14 +185,9 @@ class CellNumbers(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no 
                     rows.start - down.start : rows.stop - down.start,
                     columns.start - across.start : columns.stop - across.start,
                 ]
-                light: list[list[bool]] = _is_light(part).tolist()
+                light: list[list[bool]] = takes_black(part[..., :3]).tolist()
                 return light
         return None
-
-
-def _is_light(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    weights = np.array([0.299, 0.587, 0.114])
-    return np.asarray(pixels[..., :3] @ weights >= _LIGHT)
 
 
 def _inside(held: range, first: float, last: float) -> range:

@@ -23,7 +23,7 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.labels import ElidedLabel
 from inspector.gui.opened import OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
-from inspector.gui.theme import faint
+from inspector.gui.theme import alarm, faint
 from inspector.gui.tree_text import bytes_text
 
 #: Rows of metadata, and of plain values, that are shown.
@@ -31,7 +31,7 @@ _MOST_ROWS = 500
 _SIGNS = {
     "note": "•",
     "warning": "⚠",
-    "danger": "<span style='color:#e5484d'><b>⚠ Danger:</b></span>",
+    "danger": "<span style='color:{alarm}'><b>⚠ Danger:</b></span>",
 }
 
 
@@ -82,7 +82,7 @@ class FilePage(QWidget):
         self._file = file
         self._name.setText(display_text(file.name))
         self._path.setText(display_text(file.place))
-        weak = faint(self.palette()).name()
+        weak, warning = faint(self.palette()).name(), alarm(self.palette()).name()
         self._runner.supersede("file")
         if file.error is not None:
             self._text.setHtml(_error_html(file.error, weak))
@@ -90,7 +90,9 @@ class FilePage(QWidget):
             self._runner.submit(
                 "file",
                 Request(
-                    work=partial(_checkpoint_html, file.checkpoint, weak, file.live is not None),
+                    work=partial(
+                        _checkpoint_html, file.checkpoint, weak, warning, file.live is not None
+                    ),
                     done=self._text.setHtml,
                     failed=lambda error: self._text.setHtml(_error_html(error, weak)),
                 ),
@@ -131,13 +133,13 @@ def _error_html(error: InspectorError, weak: str) -> str:
     return "".join(parts)
 
 
-def _checkpoint_html(checkpoint: Checkpoint, weak: str, live: bool, _: Task) -> str:
+def _checkpoint_html(checkpoint: Checkpoint, weak: str, warning: str, live: bool, _: Task) -> str:
     """The page about a file that could be read. In a worker: a file may hold very many entries."""
     metadata = islice(checkpoint.metadata.items(), _MOST_ROWS)
     values = ((value.name, value.text) for value in islice(checkpoint.values, _MOST_ROWS))
     return "".join(
         (
-            _findings_html(checkpoint.findings, weak),
+            _findings_html(checkpoint.findings, weak, warning),
             _table("", _overview(checkpoint, live), weak, 0),
             _table("The file says of itself", metadata, weak, len(checkpoint.metadata)),
             _table(
@@ -172,11 +174,12 @@ def _overview(checkpoint: Checkpoint, live: bool) -> list[tuple[str, str]]:
     return rows
 
 
-def _findings_html(findings: Sequence[Finding], weak: str) -> str:
+def _findings_html(findings: Sequence[Finding], weak: str, warning: str) -> str:
     rows = []
     for finding in findings[:_MOST_ROWS]:
         where = f"<span style='color:{weak}'>{_safe(finding.where)}</span>"
-        rows.append(f"<p>{_SIGNS[finding.severity]} {_safe(finding.message)} {where}</p>")
+        sign = _SIGNS[finding.severity].format(alarm=warning)
+        rows.append(f"<p>{sign} {_safe(finding.message)} {where}</p>")
     return "".join(rows)
 
 

@@ -14,6 +14,7 @@ from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, re
 from inspector.gui.cell_numbers import MOST, read_texts
 from inspector.gui.colours import Colouring, Picture, caption, paint, picture
 from inspector.gui.kept_tiles import KeptTiles
+from inspector.gui.labels import swatch
 from inspector.gui.levels import Limits
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.picture_controls import PictureControls
@@ -337,7 +338,7 @@ class Heatmap(QWidget):
         self._caption.setText(caption(shown.tile, self.reduction) if shown else "")
         marks = self._overview.tile.marks if self._overview else None
         parts = [
-            f'<span style="color:rgb{colour}">■</span> {name}'
+            f"{swatch(colour, self.palette())} {name}"
             for flag, name, colour in _LEGEND
             if marks is not None and (marks & flag).any()
         ]
@@ -366,6 +367,7 @@ class Heatmap(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
             self.plot.take_palette(self.palette())
+            self._show_captions()
 
 
 def _coarser_than(first: TilePlan, second: TilePlan) -> bool:

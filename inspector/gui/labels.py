@@ -11,9 +11,16 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolBut
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.fonts import scaled
+from inspector.gui.theme import Rgb
 
 #: How much larger than other text a title is.
 _TITLE: Final = 1.25
+
+
+def swatch(colour: Rgb, colours: QPalette) -> str:
+    """A square of a colour as HTML, with an outline that is seen where the colour is not."""
+    outline = colours.color(QPalette.ColorRole.WindowText).name()
+    return f'<span style="background-color:rgb{colour}; color:{outline}">□</span>'
 
 
 class ElidedLabel(QLabel):

@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QTimer, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from inspector.analysis.tiles import Reduction
 from inspector.gui.colours import AUTOMATIC_MAP, COLOUR_MAPS, Colouring
 from inspector.gui.levels import LevelsChoice, LevelsMode, Limits
+from inspector.gui.theme import alarm
 from inspector.values.text import number_text
 
 _REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
@@ -40,8 +41,6 @@ _MAPS: Final = (
     (AUTOMATIC_MAP, "Auto colours"),
     *((item.name, item.label) for item in COLOUR_MAPS),
 )
-#: What a number that cannot be taken is written in: readable on light and on dark.
-_WRONG: Final = QColor("#d9463b")
 
 
 class PictureControls(QWidget):
@@ -138,6 +137,8 @@ class PictureControls(QWidget):
         if event.type() == QEvent.Type.FontChange:
             # The boxes take the font after this.
             QTimer.singleShot(0, self, self._fit_boxes)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_numbers"):
+            self._mark()
 
     def _fit_boxes(self) -> None:
         for box in (self.levels, self.maps, self.reductions):
@@ -232,7 +233,7 @@ class PictureControls(QWidget):
         for edit in (self.low, self.high):
             palette = self.palette()
             if self._typed() is None:
-                palette.setColor(QPalette.ColorRole.Text, _WRONG)
+                palette.setColor(QPalette.ColorRole.Text, alarm(palette))
             edit.setPalette(palette)
 
     def _type(self) -> None:

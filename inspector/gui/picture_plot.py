@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from inspector.analysis.profiles import LinePlan, plan_line
@@ -372,8 +372,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
             axis.setTextPen(weak)
         self._bar.axis.setPen(weak)
         self._bar.axis.setTextPen(colours.color(QPalette.ColorRole.Text))
-        cross = QColor(colours.color(QPalette.ColorRole.Highlight))
-        cross.setAlphaF(0.8)
+        cross = colours.color(QPalette.ColorRole.Highlight)
         for line in self._cross:
             line.setPen(pg.mkPen(cross, width=1))
         self.numbers.frame = colours.color(QPalette.ColorRole.Highlight)

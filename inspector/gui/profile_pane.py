@@ -281,8 +281,12 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             for px, turn in ((begins - spare, 1), (ends + spare, -1)):
                 np.add.at(turns, np.clip(np.rint(px).astype(int), 0, turns.size - 1), turn)
             drawn = np.cumsum(turns) > 0
+            # The outline is seen where the colour is not: cyan on white, say.
+            painter.setPen(self._colours["outline"])
             for start, stop in _runs(drawn):
-                painter.fillRect(self._rect(start, stop - start, across, _MARK), QColor(*colour))
+                mark = self._rect(start, stop - start, across, _MARK)
+                painter.fillRect(mark, QColor(*colour))
+                painter.drawRect(mark.adjusted(-1, -1, 0, 0))
 
     def _paint_caption(self, painter: QPainter) -> None:
         text = self.caption()
@@ -322,10 +326,10 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         role = QPalette.ColorRole
         inside, cross = (QColor(colours.color(role.Highlight)) for _ in range(2))
         inside.setAlphaF(0.45)
-        cross.setAlphaF(0.6)
+        cross.setAlphaF(0.9)
         ground, weak = QColor(colours.color(role.Base)), QColor(faint(colours))
         ground.setAlphaF(0.75)
-        weak.setAlphaF(0.4)
+        weak.setAlphaF(0.75)
         self._colours = {
             "base": colours.color(role.Base),
             "ground": ground,
@@ -333,7 +337,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             "inside": inside,
             "cross": cross,
             "weak": weak,
-            "text": faint(colours),
+            "text": colours.color(role.Text),
+            "outline": faint(colours),
         }
         self.axis.setPen(faint(colours))
         self.axis.setTextPen(faint(colours))

@@ -29,6 +29,7 @@ from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
 from inspector.gui.fonts import fixed_font
 from inspector.gui.kept_tiles import identity_of
+from inspector.gui.labels import swatch
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
 from inspector.gui.position import Position
@@ -507,10 +508,8 @@ class StatisticsPanel(QWidget):
         weak = faint(self.palette()).name()
         for key, name, _ in _ROWS + _MORE:
             some = key in _SWATCHES and bool(getattr(self.statistics, key, None))
-            swatch = ""
-            if some:
-                swatch = f'<span style="color:rgb{_SWATCHES[key]}">■</span> '
-            self._names[key].setText(f'{swatch}<span style="color:{weak}">{name}</span>')
+            mark = f"{swatch(_SWATCHES[key], self.palette())} " if some else ""
+            self._names[key].setText(f'{mark}<span style="color:{weak}">{name}</span>')
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -40,6 +40,7 @@ class _Colours:
     highlight: str
     highlighted: str
     link: str
+    alarm: str
 
 
 _LIGHT: Final = _Colours(
@@ -55,6 +56,7 @@ _LIGHT: Final = _Colours(
     highlight="#2f6bd8",
     highlighted="#ffffff",
     link="#1d5cc7",
+    alarm="#c0291d",
 )
 _DARK: Final = _Colours(
     window="#20242b",
@@ -66,9 +68,10 @@ _DARK: Final = _Colours(
     faint="#98a2b3",
     button="#2a2f38",
     border="#3a414d",
-    highlight="#3b78dd",
+    highlight="#3772d9",
     highlighted="#ffffff",
     link="#7fb0ff",
+    alarm="#ff8f85",
 )
 
 
@@ -138,6 +141,11 @@ def mixed(first: str | QColor, second: str | QColor, share: float) -> QColor:
 def faint(of: QPalette) -> QColor:
     """The colour of text that stands back."""
     return of.color(QPalette.ColorRole.PlaceholderText)
+
+
+def alarm(of: QPalette) -> QColor:
+    """The colour of text that warns, or that cannot be taken."""
+    return QColor((_DARK if is_dark(of) else _LIGHT).alarm)
 
 
 def is_dark(of: QPalette) -> bool:

@@ -77,6 +77,56 @@ def name_left(depth: int, *, short: bool = False) -> int:
     return expander_left(depth, short=short) + EXPANDER
 
 
+@dataclass(frozen=True, slots=True)
+class RowColours:
+    """The colours of the rows, from a palette.
+
+    Attributes
+    ----------
+    file, hover, quiet
+        What lies behind a file's row, the one under the mouse, and a selected one while the keys
+        go elsewhere.
+    faint, quiet_faint
+        What stands back behind `text`, and what does so on `quiet`.
+    mark
+        Behind the words of the filter.
+    """
+
+    base: QColor
+    text: QColor
+    faint: QColor
+    highlight: QColor
+    highlighted: QColor
+    file: QColor
+    hover: QColor
+    quiet: QColor
+    quiet_faint: QColor
+    mark: QColor
+    guide: QColor
+    link: QColor
+
+    @classmethod
+    def of(cls, palette: QPalette) -> RowColours:
+        """The colours that go with a palette."""
+        role = QPalette.ColorRole
+        base, text = palette.color(role.Base), palette.color(role.Text)
+        highlight = palette.color(role.Highlight)
+        return cls(
+            base=base,
+            text=text,
+            faint=mixed(text, base, 0.34),
+            highlight=highlight,
+            highlighted=palette.color(role.HighlightedText),
+            file=mixed(base, text, 0.045),
+            hover=mixed(base, text, 0.05),
+            quiet=mixed(base, highlight, 0.28),
+            quiet_faint=mixed(text, base, 0.22),
+            mark=mixed(base, highlight, 0.34),
+            guide=mixed(base, text, 0.14),
+            link=palette.color(role.Link),
+        )
+
+
 class RowPainter:
     """Fonts and colours of the rows; made again when either changes."""
 
@@ -86,17 +136,7 @@ class RowPainter:
         self._bold.setBold(True)
         self.metrics = QFontMetrics(font)
         self._bold_metrics = QFontMetrics(self._bold)
-        role = QPalette.ColorRole
-        self._base, self._text = palette.color(role.Base), palette.color(role.Text)
-        self._highlight = palette.color(role.Highlight)
-        self._highlighted = palette.color(role.HighlightedText)
-        self._faint = mixed(self._text, self._base, 0.42)
-        self._hover = mixed(self._base, self._text, 0.05)
-        self._file = mixed(self._base, self._text, 0.045)
-        self._quiet = mixed(self._base, self._highlight, 0.28)
-        self._guide = mixed(self._base, self._text, 0.14)
-        self._mark = mixed(self._base, self._highlight, 0.34)
-        self._link = palette.color(role.Link)
+        self._colours = RowColours.of(palette)
 
     @property
     def row_height(self) -> int:
@@ -107,14 +147,17 @@ class RowPainter:
         """Paint one row; the painter belongs to the viewport."""
         area = QRect(0, top, cells.width, self.row_height)
         chosen = state.selected and state.active
-        text = self._highlighted if chosen else self._text
-        faint = mixed(self._highlighted, self._highlight, 0.25) if chosen else self._faint
+        colours = self._colours
+        text = colours.highlighted if chosen else colours.text
+        faint = colours.quiet_faint if state.selected else colours.faint
+        if chosen:
+            faint = text  # anything fainter could not be read
         if state.selected:
-            painter.fillRect(area, self._highlight if chosen else self._quiet)
+            painter.fillRect(area, colours.highlight if chosen else colours.quiet)
         elif state.hovered:
-            painter.fillRect(area, self._hover)
+            painter.fillRect(area, colours.hover)
         elif row.node == 0:
-            painter.fillRect(area, self._file)
+            painter.fillRect(area, colours.file)
         expander = expander_left(row.depth, short=cells.is_short)
         if not state.selected:
             self._paint_guides(painter, row, area, cells.is_short)
@@ -129,7 +172,9 @@ class RowPainter:
         else:
             room = self._paint_facts(painter, row, cells, area, text, faint)
             room.setLeft(expander + EXPANDER)
-            self._paint_name(painter, row, room, text, faint, () if chosen else state.words)
+            alarm = text if state.selected else colours.link
+            words = () if chosen else state.words
+            self._paint_name(painter, row, room, text, faint, alarm, words)
 
     def _paint_facts(
         self,
@@ -156,7 +201,7 @@ class RowPainter:
         return room
 
     def _paint_guides(self, painter: QPainter, row: Row, area: QRect, short: bool) -> None:
-        painter.setPen(QPen(self._guide, 1))
+        painter.setPen(QPen(self._colours.guide, 1))
         for depth in range(1, min(row.depth, _MOST_INDENTED + 1)):
             x = expander_left(depth, short=short) + EXPANDER // 2
             painter.drawLine(x, area.top(), x, area.bottom())
@@ -182,6 +227,7 @@ class RowPainter:
         room: QRect,
         text: QColor,
         faint: QColor,
+        alarm: QColor,
         words: tuple[str, ...],
     ) -> None:
         item = row.item
@@ -191,7 +237,7 @@ class RowPainter:
             if sharers(row):
                 self._paint_link(painter, self._take_sign(room), faint)
         elif row.node == 0:
-            self._paint_findings(painter, row, room, faint)
+            self._paint_findings(painter, row, room, faint, alarm)
         bold = row.node == 0
         colour = text if item is not None or bold else mixed(text, faint, 0.35)
         drawn = self._put(
@@ -238,7 +284,9 @@ class RowPainter:
         for start, end in found_words(shown, words):
             left = room.left() + metrics.horizontalAdvance(shown[:start])
             width = metrics.horizontalAdvance(shown[start:end])
-            painter.fillRect(QRect(left, room.top() + 2, width, room.height() - 4), self._mark)
+            painter.fillRect(
+                QRect(left, room.top() + 2, width, room.height() - 4), self._colours.mark
+            )
         painter.setFont(self._bold if bold else self._font)
         painter.setPen(colour)
         painter.drawText(room, _RIGHT_TEXT if right else _LEFT_TEXT, shown)
@@ -249,7 +297,9 @@ class RowPainter:
         room.setRight(room.right() - _SIGN - 3)
         return QRect(room.right() + 3, room.top() + (room.height() - _SIGN) // 2, _SIGN, _SIGN)
 
-    def _paint_findings(self, painter: QPainter, row: Row, room: QRect, faint: QColor) -> None:
+    def _paint_findings(
+        self, painter: QPainter, row: Row, room: QRect, faint: QColor, alarm: QColor
+    ) -> None:
         """How many findings a file has, as a number in a ring."""
         checkpoint = row.file.checkpoint
         if checkpoint is None or not checkpoint.findings:
@@ -257,7 +307,7 @@ class RowPainter:
         if all(finding.severity == "note" for finding in checkpoint.findings):
             colour = faint
         else:
-            colour = self._link
+            colour = alarm
         text = f"{len(checkpoint.findings):,}"
         width = max(self.metrics.horizontalAdvance(text) + 10, self.metrics.height())
         room.setRight(room.right() - width - 4)
