@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
@@ -32,6 +33,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.gui.accessible import describe
 from inspector.gui.fuzzy import cost
 from inspector.gui.settings import SettingsStore
 
@@ -131,6 +133,7 @@ class CommandPalette(QFrame):
         self.box = _Box(self._move)
         self.box.setPlaceholderText("What to do")
         self.box.setAccessibleName("Command")
+        self.box.setToolTip("A few letters of a command; arrows choose, Enter does it, Esc leaves")
         self.box.textChanged.connect(self._search)
         self.box.returnPressed.connect(self._do_current)
         self.box.left.connect(self.close_down)
@@ -142,6 +145,8 @@ class CommandPalette(QFrame):
         self.list.setUniformItemSizes(True)
         self.list.setItemDelegate(_Row(self.list))
         self.list.itemClicked.connect(self._do)
+        # The keys stay in the box.
+        self.list.currentTextChanged.connect(partial(describe, self.box))
         self._nothing = QLabel("There is no such command")
         self._nothing.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._nothing.setContentsMargins(_MARGIN, 2, _MARGIN, 6)

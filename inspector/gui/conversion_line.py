@@ -34,7 +34,7 @@ class ConversionLine(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._steps.setAccessibleName("The steps")
+        self._steps.setAccessibleDescription("The steps")
         self._steps.hide()
         self._row = QHBoxLayout()
         self._row.setSpacing(4)

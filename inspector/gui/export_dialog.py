@@ -123,14 +123,17 @@ class ExportDialog(QDialog):
         place.addWidget(self._browse)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for label, widget in (
-            ("&What", self._what),
-            ("&Format", self._formats),
-            ("&Numbers", self._forms),
-            ("F&ile", row),
+        for label, widget, tip in (
+            ("&What", self._what, "Which tensors, or which part of one"),
+            ("&Format", self._formats, "The format of the file; grey is what cannot hold this"),
+            ("&Numbers", self._forms, "In which form the numbers are written"),
+            ("F&ile", row, ""),
         ):
             form.addRow(label, widget)
             widget.setAccessibleName(label.replace("&", ""))
+            widget.setToolTip(tip)
+        self._file.setToolTip("Where to; a name alone goes to the folder of the last export")
+        self._browse.setToolTip("Choose the folder and the name")
         self._file.setAccessibleName("File to write")
         self._facts, self._notes, self._problem = QLabel(), QLabel(), QLabel()
         for words, what in (
@@ -140,14 +143,17 @@ class ExportDialog(QDialog):
         ):
             words.setTextFormat(Qt.TextFormat.PlainText)
             words.setWordWrap(True)
-            words.setAccessibleName(what)
+            words.setAccessibleDescription(what)
             words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._notes.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._notes.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self._go = self._buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
-        self._buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
+        cancel = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        cancel.setAutoDefault(False)
+        cancel.setToolTip("Write nothing (Esc)")
         self._go.setDefault(True)
+        self._go.setToolTip("Write the file (Enter)")
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         layout.addLayout(form)

@@ -55,6 +55,10 @@ class FilePage(QWidget):
         self._text.setAcceptDrops(False)
         self._text.viewport().setAcceptDrops(False)
         self._text.setAccessibleName("About this file")
+        self._text.setWhatsThis(
+            "What was noticed about the file, what it says of itself, what its pickle asks for, "
+            "and the values in it that are not tensors."
+        )
         reload_button, close_button = QPushButton("Reload"), QPushButton("Close")
         reload_button.setToolTip("Read it again (F5)")
         close_button.setToolTip("Close it (Ctrl+W)")

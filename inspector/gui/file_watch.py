@@ -92,7 +92,7 @@ class ChangeBar(QFrame):
         self._dismissed: dict[int, str] = {}
         self._text = QLabel()
         self._text.setWordWrap(True)
-        self._text.setAccessibleName("Change on disk")
+        self._text.setAccessibleDescription("Change on disk")
         self.reload_button = QPushButton("Reload")
         self.reload_button.setToolTip("Read the file again, and choose the same tensor (F5)")
         self.reload_button.clicked.connect(lambda: self.reload_requested.emit(self._file))

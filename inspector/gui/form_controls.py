@@ -32,6 +32,7 @@ class FormBox(QComboBox):
         super().__init__(parent)
         self._forms: tuple[Form, ...] = ()
         self.setAccessibleName("Show as")
+        self.setAccessibleDescription("Show as: the form of the numbers")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(lambda index: self.chosen.emit(self._forms[index]))
         self.hide()
@@ -68,7 +69,7 @@ class FormatBox(QComboBox):
         self._formats: tuple[NumberFormat, ...] = ()
         self._last: dict[tuple[NumberFormat, ...], NumberFormat] = {}
         self.setAccessibleName("Number format")
-        self.setToolTip("How the grid writes the numbers")
+        self.setToolTip("Number format: how the grid writes the numbers")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(self._choose)
         self.hide()

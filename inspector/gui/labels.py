@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolBut
 
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
+from inspector.gui.accessible import announce
 from inspector.gui.fonts import scaled
 from inspector.gui.theme import Rgb
 
@@ -92,12 +93,14 @@ class Notice(QFrame):
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._text.setAccessibleName("Problem")
+        self._text.setAccessibleDescription("Problem")
         copy, close = QToolButton(), QToolButton()
         copy.setText("Copy details")
+        copy.setToolTip("Copy what went wrong, for a report")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._details))
         close.setText("✕")
         close.setAccessibleName("Dismiss")
+        close.setToolTip("Put this away")
         close.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 6, 6, 6)
@@ -120,6 +123,7 @@ class Notice(QFrame):
         """Say a sentence, and have details to copy."""
         self._details = details
         self._text.setText(display_text(text))
+        announce(self, display_text(text), urgent=True)
         self.show()
 
     def clear(self) -> None:

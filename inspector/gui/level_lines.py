@@ -41,7 +41,9 @@ class LevelLines(QObject):
         self._other: float | None = None
         self.lines = tuple(pg.InfiniteLine(angle=90, movable=True) for _ in range(2))
         for line, end in zip(self.lines, ("lowest", "highest"), strict=True):
-            line.setToolTip(f"The {end} level of the picture's colours: drag it")
+            line.setToolTip(
+                f"The {end} level of the picture's colours: drag it, or type it (By hand)"
+            )
             line.setCursor(Qt.CursorShape.SplitHCursor)
             line.setZValue(5)
             line.setVisible(False)

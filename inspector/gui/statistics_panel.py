@@ -130,8 +130,10 @@ class StatisticsPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(4)
         title = QHBoxLayout()
-        title.addWidget(QLabel("<b>Statistics</b>"))
+        heading = QLabel("<b>Statistics</b>")
+        title.addWidget(heading)
         title.addWidget(self._build_parts())
+        heading.setBuddy(self.part_box)
         title.addStretch(1)
         title.addWidget(self._state)
         layout.addLayout(title)
@@ -165,13 +167,14 @@ class StatisticsPanel(QWidget):
         for row, (key, name, tip) in enumerate(_ROWS + _MORE):
             label, figure, place = QLabel(name), QLabel(), QLabel()
             figure.setFont(font)
+            label.setBuddy(figure)  # a screen reader says whose number it is
             figure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             for widget in (label, figure):
                 widget.setToolTip(tip)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight)
             place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             place.linkActivated.connect(self._go)
-            place.setAccessibleName(f"Position of the {name.lower()}")
+            place.setAccessibleDescription(f"Position of the {name.lower()}")
             grid.addWidget(label, row, 0)
             grid.addWidget(figure, row, 1)
             grid.addWidget(place, row, 2)
@@ -194,6 +197,8 @@ class StatisticsPanel(QWidget):
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.setMinimumHeight(70)
         self._plot.setAccessibleName("Histogram")
+        # Its levels are typed as well: Levels > By hand.
+        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._plot.hideAxis("left")
         self._plot.getPlotItem().getAxis("bottom").setStyle(maxTickLevel=0)
         self._curve: Any = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)
@@ -268,6 +273,9 @@ class StatisticsPanel(QWidget):
     def show_levels(self, levels: Levels | None) -> None:
         """Show on the histogram which values have the two ends of the picture's colours."""
         self._lines.show_levels(levels)
+        self._plot.setAccessibleDescription(
+            "" if levels is None else f"Colours from {levels.low:g} to {levels.high:g}"
+        )
         self._show_range()
 
     @property

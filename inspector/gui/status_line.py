@@ -8,6 +8,7 @@ from html import escape
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
+from inspector.gui.accessible import announce
 from inspector.gui.tree_parts import FittingLine
 
 
@@ -42,7 +43,11 @@ class StatusLine(FittingLine):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setAccessibleName("Value under the cursor")
+        self.setAccessibleDescription("Value under the cursor")
+        self.setWhatsThis(
+            "The value under the mouse, or of the current cell, with its bits, its exact decimal "
+            "value and how far the next numbers are; or what was done last."
+        )
         self._full = ""
 
     @property
@@ -59,6 +64,7 @@ class StatusLine(FittingLine):
     def tell(self, text: str) -> None:
         """Say a sentence."""
         self._full = text
+        announce(self, text)
         self.set_texts((text,))
         self.setToolTip(f"<p>{escape(text)}</p>" if text else "")
 
@@ -68,7 +74,7 @@ class SelectionLabel(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Selection")
+        self.setAccessibleDescription("Selection")
         self.hide()
 
     def tell(self, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from driving import show
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -23,7 +24,6 @@ from inspector.gui.grid_painter import takes_black
 from inspector.gui.main_window import MainWindow
 from inspector.gui.theme import Appearance, alarm, class_palettes, faint, mixed, palette
 from inspector.gui.tree_painter import RowColours
-from tests.gui.driving import show
 
 TEXT, DRAWN = 4.5, 3.0
 
@@ -126,10 +126,12 @@ def test_every_word_in_the_window_can_be_read(
     numbers = torch.linspace(-1, 1, 6000).reshape(60, 100)
     numbers[3, 4], numbers[5, 6], numbers[7, 8] = torch.nan, torch.inf, -torch.inf
     torch.save({"w": numbers}, tmp_path / "model.pt")
-    window.look.set_appearance(appearance)
     try:
+        window.look.set_appearance(appearance)
         welcome = list(words_of(window))
+        window.look.set_appearance("dark" if appearance == "light" else "light")
         page = show(qtbot, window, tmp_path / "model.pt", "w")
+        window.look.set_appearance(appearance)
         there = list(words_of(window))
         assert len(welcome) > 4
         assert len(there) > 20
@@ -140,6 +142,11 @@ def test_every_word_in_the_window_can_be_read(
         for side in ("left", "bottom"):
             axis = plot.getPlotItem().getAxis(side)
             assert contrast(axis.textPen().color(), ground) >= TEXT
+        labels = page.statistics.findChildren(QLabel)
+        (place,) = (each for each in labels if each.text().startswith('<a href="minimum"'))
+        image, wanted = place.grab().toImage(), colours.color(Role.Link)
+        underlined = {image.pixelColor(2, y).name() for y in range(image.height())}
+        assert wanted.name() in underlined  # not in the colour of the appearance before
         cross = [line.pen.color() for line in plot._cross]
         levels = [line.pen.color() for line in page.statistics.level_lines.lines]
         bars = page.statistics._curve.opts["pen"].color()
