@@ -25,6 +25,7 @@ from inspector.gui.direction import ReverseAction, Side
 from inspector.gui.index_box import IndexBox
 from inspector.gui.playing import Player, PlayMenu
 from inspector.gui.position import Position
+from inspector.gui.tab_order import lead_through, tab_stops
 from inspector.gui.tasks import TaskRunner
 
 _SLIDER_STEPS = 10_000
@@ -45,7 +46,8 @@ class AxisBar(QWidget):
         super().__init__(parent)
         self._position = position
         self.player = Player(position, runner, self)
-        self._play_menu = PlayMenu(self.player, self)
+        #: How slices are played.
+        self.play_menu = PlayMenu(self.player, self)
         self._rows = _axis_box("Rows", "The axis that runs down")
         self._columns = _axis_box("Columns", "The axis that runs across")
         self._exchange = QToolButton()
@@ -58,6 +60,7 @@ class AxisBar(QWidget):
         self._held: dict[int, HeldAxis] = {}
         self._area = QScrollArea()
         self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidgetResizable(True)
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -69,7 +72,8 @@ class AxisBar(QWidget):
         self._pickers = (self._rows, *pair)
         self._words = (rows, columns, index)
         shown.addStretch(1)
-        index.setBuddy(self.index)
+        for word, control in zip(self._words, (self._rows, self._columns, self.index), strict=True):
+            word.setBuddy(control)
         shown.addWidget(index)
         shown.addWidget(self.index)
         layout = QVBoxLayout(self)
@@ -160,13 +164,14 @@ class AxisBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self._held = {}
         for axis in plane.held_axes:
-            control = HeldAxis(axis, plane.shape[axis], self._play_menu)
+            control = HeldAxis(axis, plane.shape[axis], self.play_menu)
             control.moved.connect(partial(self._hold, axis))
             control.play.clicked.connect(partial(self._toggle, axis))
             layout.addWidget(control)
             self._held[axis] = control
         layout.addStretch(1)
         self._area.setWidget(content)
+        lead_through(tab_stops(self.index, content))
         self._area.setVisible(bool(self._held))
         self.slices_changed.emit(self._first_held is not None)
         self._fit_held()
@@ -254,12 +259,14 @@ class HeldAxis(QWidget):
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, min(self._last, _SLIDER_STEPS))
         self._slider.setAccessibleName(f"Slider for axis {axis}")
+        self._slider.setToolTip(f"Slide along axis {axis}: drag, or use arrows and Page keys")
         self._slider.setMinimumWidth(60)
         self._slider.setMaximumWidth(160)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 8, 0)
         layout.setSpacing(4)
         name, total = QLabel(f"axis {axis}"), QLabel(f"of {size:,}")
+        name.setBuddy(self._number)
         name.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         for widget in (name, self._number, total, self._slider, self.play):
             layout.addWidget(widget)
@@ -278,7 +285,10 @@ class HeldAxis(QWidget):
         verb = "Stop playing" if playing else "Play"
         self.play.setAccessibleName(f"{verb} axis {self._axis}")
         self.play.setToolTip(
-            "Stop here" if playing else f"Show one index of axis {self._axis} after the other"
+            "Stop here (Alt+P)"
+            if playing
+            else f"Show one index of axis {self._axis} after the other (Alt+P for the first such "
+            "axis). How fast is in the Go menu too"
         )
 
     @property

@@ -74,6 +74,15 @@ class GoMenu(QMenu):
         self._actions.append(made)
         return made
 
+    def take_play_menu(self, menu: QMenu) -> None:
+        """Offer how slices are played, after the action that plays them."""
+        actions = self.actions()
+        after = actions.index(self._slices[-1]) + 1
+        self.insertMenu(actions[after], menu)
+        self._actions.append(menu.menuAction())
+        self._slices.append(menu.menuAction())
+        self._update()
+
     def set_available(self, available: bool) -> None:
         """Whether there is a tensor to go through."""
         self._available = available

@@ -40,6 +40,8 @@ class GridView(QAbstractScrollArea):
 
     #: An `InspectorError` that keeps the cells from being shown.
     failed = Signal(object)
+    #: The index and the number of the current cell, in words.
+    cell_told = Signal(str)
 
     def __init__(self, position: Position, runner: TaskRunner, parent: QWidget | None = None):
         super().__init__(parent)
@@ -141,10 +143,14 @@ class GridView(QAbstractScrollArea):
 
     def _show_cell(self) -> None:
         self._reveal()
-        self.setAccessibleDescription(
-            f"{list(self._position.element)} = {self.text_at(*self._position.cell) or '...'}"
-        )
+        self._tell_cell()
         self.viewport().update()
+
+    def _tell_cell(self) -> None:
+        """Tell of the current cell, once its number is there."""
+        text = self.text_at(*self._position.cell)
+        if text is not None:
+            self.cell_told.emit(f"{list(self._position.element)} = {text}")
 
     # Geometry -----------------------------------------------------------------------------------
 
@@ -244,6 +250,7 @@ class GridView(QAbstractScrollArea):
             self._measure()
         self._request()
         self._colour()
+        self._tell_cell()
 
     def _fail(self, error: InspectorError) -> None:
         self._wanted = None

@@ -13,11 +13,13 @@ from inspector.analysis.summary import Analysis
 from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, render_tile
 from inspector.gui.cell_numbers import MOST, read_texts
 from inspector.gui.colours import Colouring, Picture, caption, paint, picture
+from inspector.gui.focus_ring import FocusRing
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.labels import swatch
 from inspector.gui.levels import Limits
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.picture_controls import PictureControls
+from inspector.gui.picture_keys import PictureKeys
 from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
 from inspector.gui.profiles import Profiles
@@ -30,6 +32,13 @@ _LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
     (1, "NaN", NAN),
     (2, "+inf", POSITIVE_INFINITY),
     (4, "−inf", NEGATIVE_INFINITY),
+)
+_EXPLAINED: Final = (
+    "The plane as a picture, in the order of the values. A click chooses the cell that the grid "
+    "then shows, and arrows, Page keys, Home and End move it as there; with Shift, arrows go by a "
+    "tenth of what is in view. The wheel, + and − zoom, dragging moves, a double-click and 0 show "
+    "all of it. NaN and infinities have colours of their own, also where a pixel stands for many "
+    "cells. A single row or column is drawn as a curve; beside the picture, the current ones are."
 )
 #: Milliseconds for which the view has to rest before a finer picture is read.
 _SETTLE: Final = 40
@@ -70,15 +79,12 @@ class Heatmap(QWidget):
         self._recolouring = False
         #: What was drawn before, of this tensor and of others.
         self.kept = KeptTiles(MemoryBudget().pictures)
-        self.setAccessibleName("Heatmap")
-        self.setWhatsThis(
-            "The plane as a picture, in the order of the values. The wheel zooms, dragging moves, "
-            "a click chooses the cell that the grid then shows. NaN and infinities have colours "
-            "of their own, also where a pixel stands for many cells. A single row or column is "
-            "drawn as a curve; beside the picture, the current ones are."
-        )
         self.controls = PictureControls()
         self.plot = PicturePlot() if plot is None else plot
+        self.plot.setAccessibleName("Picture")
+        self.plot.setWhatsThis(_EXPLAINED)
+        PictureKeys(self.plot)
+        FocusRing(self.plot)
         self.profiles = Profiles(position, runner, self.plot)
         self.profiles.failed.connect(self.failed)
         layout = QVBoxLayout(self)

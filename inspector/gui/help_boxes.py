@@ -21,8 +21,12 @@ from inspector.gui.dialog_size import RoomyDialog, Scrolled
 
 #: Keys and gestures that are in no menu.
 _BESIDE: Final = (
-    ("Arrows, Page keys, Home, End", "Move in the values; with Ctrl to the edges"),
-    ("Shift + these, Shift + click", "Select values"),
+    ("Tab, Shift+Tab", "To the next control, or back"),
+    ("Arrows, Page keys, Home, End", "Move the cell; with Ctrl to the edges"),
+    ("+, −, 0 in the picture", "Zoom in, out, show all of it"),
+    ("Shift + arrows in the picture", "Move by a tenth of what is in view"),
+    ("Arrows on a divider", "Share out the room"),
+    ("Shift + these in the values", "Select; also Shift + click"),
     ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
     ("Ctrl+A", "Select all values"),
     ("Ctrl or Shift + click", "Select several tensors for one export"),
@@ -50,6 +54,8 @@ class KeysBox(RoomyDialog):
         QVBoxLayout(content).addWidget(self._words)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        for button in buttons.buttons():
+            button.setToolTip("Close (Esc)")
         layout = QVBoxLayout(self)
         layout.addWidget(Scrolled(content), 1)
         layout.addWidget(buttons)

@@ -22,6 +22,7 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.desktop.program import TITLE
 from inspector.gui.about_box import AboutBox
+from inspector.gui.accessible import install_roles
 from inspector.gui.activity_bar import ActivityBar
 from inspector.gui.asking import Asking
 from inspector.gui.chosen_actions import ChosenActions
@@ -29,6 +30,7 @@ from inspector.gui.command_palette import CommandPalette
 from inspector.gui.double_click import DoubleClick
 from inspector.gui.file_page import FilePage
 from inspector.gui.file_watch import ChangeBar, FileWatch
+from inspector.gui.focus_ring import FocusFrames
 from inspector.gui.labels import Notice
 from inspector.gui.look import Look
 from inspector.gui.memory import MemoryBudget
@@ -41,7 +43,9 @@ from inspector.gui.recents import RecentList, Recents
 from inspector.gui.session import Return, place_of, resumed, session_of
 from inspector.gui.settings import Session, Settings, SettingsStore
 from inspector.gui.settings_dialog import SettingsDialog
+from inspector.gui.splitter_keys import SplitterKeys
 from inspector.gui.status_line import SelectionLabel, StatusLine
+from inspector.gui.tab_order import lead_through, tab_stops
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Theme
@@ -142,6 +146,18 @@ class MainWindow(QMainWindow):
         self._selected = SelectionLabel()
         self.statusBar().addPermanentWidget(self._selected)
         self.statusBar().addPermanentWidget(self.activity)
+        install_roles()
+        FocusFrames(self)
+        SplitterKeys(self._splitter, "the tensors and the chosen one")
+        self._lead_tab()
+
+    def _lead_tab(self) -> None:
+        """Have Tab lead through the window as it is read."""
+        tree = (self.tree.filter_box, self.tree.view, self._splitter.handle(1))
+        above = tab_stops(*tree, self.notice, self.change_bar, self.welcome, self.file_page)
+        page = [] if self._page is None else self._page.tab_stops
+        below = tab_stops(self.double_click.bar, self.double_click.notice, self.activity)
+        lead_through((*above, *page, *below))
 
     def _connect(self) -> None:
         self._open.was_read.connect(self._note_read)
@@ -355,6 +371,8 @@ class MainWindow(QMainWindow):
         page.heatmap.kept.set_limit(self._memory.pictures)
         self.chosen.take_page(page)
         self.pages.addWidget(page)
+        self._lead_tab()
+        self.go_menu.take_play_menu(page.axes.play_menu)
         page.read_out.connect(self.status_line.show_element)
         page.forms_changed.connect(self.form_menu.set_forms)
         self.form_menu.chosen.connect(page.show_form)

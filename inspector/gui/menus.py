@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 
 from inspector.gui.copy_menu import CopyMenu
 from inspector.gui.direction import ReverseAction
+from inspector.gui.explaining import explain_focused
 from inspector.gui.form_menu import FormMenu
 from inspector.gui.go_menu import GoMenu
 from inspector.gui.help_boxes import show_keys
 from inspector.gui.recents import RecentMenu
+from inspector.gui.sort_menu import SortMenu
 from inspector.gui.theme import Appearance
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ class Menus(QObject):
         bar.addMenu(self.go)
         self._fill_tensor(bar.addMenu("&Tensor"), window)
         help_menu = bar.addMenu("&Help")
+        _add(help_menu, "&What is this?", explain_focused, "Shift+F1").setToolTip(
+            "Explain the control that has the keys"
+        )
+        help_menu.setToolTipsVisible(True)
         _add(help_menu, "&Keys", partial(show_keys, window), _Keys.HelpContents, "?")
         _add(help_menu, "&About", window.show_about)
 
@@ -88,6 +94,9 @@ class Menus(QObject):
         menu.addSeparator()
         _add(menu, "&Unfold all", window.tree.expand_all)
         _add(menu, "F&old all", window.tree.collapse_all)
+        self.sort = SortMenu(menu)
+        self.sort.chosen.connect(window.tree.sort_by)
+        menu.addMenu(self.sort)
         menu.addSeparator()
         self.coloured = _add(menu, "&Colour the values", window.colour_values)
         self.coloured.setCheckable(True)

@@ -112,7 +112,7 @@ class PictureControls(QWidget):
         )
         self.fit = QToolButton()
         self.fit.setText("Fit")
-        self.fit.setToolTip("Show the whole plane (double-click in the picture)")
+        self.fit.setToolTip("Show the whole plane (double-click in the picture, or 0)")
 
     def _build_numbers(self) -> QWidget:
         self.low, self.high = QLineEdit(), QLineEdit()

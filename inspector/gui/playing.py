@@ -100,7 +100,7 @@ class PlayMenu(QMenu):
     """How to play: the speed, and what to do at the end."""
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("&How to play", parent)
         group = QActionGroup(self)
         for speed in _SPEEDS:
             action = QAction(f"{speed} {'slice' if speed == 1 else 'slices'} a second", self)

@@ -24,6 +24,7 @@ from inspector.analysis.finding import Index, Target, find_next
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
+from inspector.gui.accessible import describe
 from inspector.gui.axis_bar import AxisBar
 from inspector.gui.conversion_line import ConversionLine
 from inspector.gui.form_controls import FormatBox, FormBox
@@ -37,8 +38,10 @@ from inspector.gui.position import Position
 from inspector.gui.python_button import Part, PythonButton
 from inspector.gui.read_out import read_element
 from inspector.gui.scalar_view import ScalarView
+from inspector.gui.splitter_keys import SplitterKeys
 from inspector.gui.statistics_panel import StatisticsPanel
 from inspector.gui.status_line import ReadOut
+from inspector.gui.tab_order import tab_stops
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_facts import conversion_lines, facts
 from inspector.gui.value_grid import ValueGrid
@@ -126,6 +129,7 @@ class TensorPage(QWidget):
             view.failed.connect(self.axes.player.stop)
         self.grid.message.connect(self.message)
         self.grid.export_requested.connect(self.export_selected_requested)
+        self.grid.cell_told.connect(partial(describe, self.heatmap.plot))
         self.heatmap.drawn.connect(self.grid.colour_like)
         self.python.message.connect(self.message)
         self.heatmap.hovered.connect(self._hover)
@@ -199,6 +203,8 @@ class TensorPage(QWidget):
         layout.addWidget(self._notice)
         layout.addWidget(self.axes)
         layout.addWidget(self._stack, 1)
+        SplitterKeys(self._upper, "the picture and the statistics")
+        SplitterKeys(self._views, "the picture and the values")
 
     # State --------------------------------------------------------------------------------------
 
@@ -226,6 +232,13 @@ class TensorPage(QWidget):
     def form(self) -> Form:
         """The form in which the tensor is shown."""
         return self._form
+
+    @property
+    def tab_stops(self) -> list[QWidget]:
+        """Where Tab stops, in the order of reading."""
+        head = (self.python, self._export, self.conversion, self._notice, self.axes)
+        views = (self.heatmap, self._upper.handle(1), self.statistics, self._views.handle(1))
+        return tab_stops(*head, *views, self.grid, self.scalar, self._without)
 
     @property
     def splitters(self) -> tuple[QSplitter, QSplitter]:

@@ -91,13 +91,13 @@ class TensorTree(QWidget):
         self._message.setTextFormat(Qt.TextFormat.PlainText)
         self._message.setWordWrap(True)
         self._message.setContentsMargins(8, 0, 8, 4)
-        self._message.setAccessibleName("What is wrong with the filter")
+        self._message.setAccessibleDescription("What is wrong with the filter")
         self._message.hide()
         self.view = TreeView(self)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self._totals = FittingLine(self)
         self._totals.setContentsMargins(8, 3, 8, 4)
-        self._totals.setAccessibleName("Totals")
+        self._totals.setAccessibleDescription("Totals")
         box = QVBoxLayout()
         box.setContentsMargins(6, 6, 6, 6)
         box.addWidget(self.filter_box)
@@ -108,7 +108,6 @@ class TensorTree(QWidget):
         layout.addWidget(self._message)
         layout.addWidget(self.view, 1)
         layout.addWidget(self._totals)
-        self.setFocusProxy(self.view)
 
     def _connect(self) -> None:
         self.filter_box.textChanged.connect(lambda _: self._typing.start())
@@ -125,7 +124,7 @@ class TensorTree(QWidget):
         view.copied.connect(self._copy_name)
         view.menu_wanted.connect(self._open_menu)
         view.dragged.connect(self._row_dragged)
-        view.sort_clicked.connect(self._sort_clicked)
+        view.sort_clicked.connect(self.sort_by)
         view.all_unfolded.connect(self.expand_all)
 
     # For the window
@@ -399,9 +398,11 @@ class TensorTree(QWidget):
         elif row.first_child is not None:
             self._step_to(row.first_child)
 
-    def _sort_clicked(self, column: Column) -> None:
-        """Ascending, descending, the file's order."""
-        if self._sort is None or self._sort.column != column:
+    def sort_by(self, column: Column | None) -> None:
+        """Sort ascending; if that is so descending, then in the file's order; None for that."""
+        if column is None:
+            self._sort = None
+        elif self._sort is None or self._sort.column != column:
             self._sort = Sort(column)
         else:
             self._sort = None if self._sort.descending else Sort(column, descending=True)

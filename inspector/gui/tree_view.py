@@ -32,6 +32,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
+from inspector.gui.focus_ring import FocusRing
 from inspector.gui.tree_columns import Fit, Measures, fit_columns, measured
 from inspector.gui.tree_model import TreeModel
 from inspector.gui.tree_painter import (
@@ -46,6 +47,13 @@ from inspector.gui.tree_sorting import Column, Sort
 from inspector.gui.tree_text import shown_label
 
 _Key = Qt.Key
+
+_EXPLAINED: Final = (
+    "Files and the tensors in them. Up and Down choose, Right unfolds and Left folds, * unfolds "
+    "all; letters go to the next name that begins so. Shift and Ctrl choose several for one "
+    "export. Ctrl+C copies the name, Delete closes a file, the menu key has the rest. A click on "
+    "the name of a column sorts by it, and so does View > Sort tensors."
+)
 
 #: Rows that typing the beginning of a name looks through.
 _SEARCHED: Final = 20_000
@@ -93,6 +101,8 @@ class TreeView(QTableView):
 
     def _set_up(self) -> None:
         self.setAccessibleName("Tensors")
+        self.setWhatsThis(_EXPLAINED)
+        FocusRing(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

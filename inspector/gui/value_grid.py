@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
@@ -9,6 +10,8 @@ from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QWidget
 
 from inspector.export.cells import CellStyle
+from inspector.gui.accessible import describe
+from inspector.gui.focus_ring import FocusRing
 from inspector.gui.grid_copying import GridCopier
 from inspector.gui.grid_selection import Cell, Selection, Span, key_target, selection_text
 from inspector.gui.grid_view import GridView
@@ -52,8 +55,11 @@ class ValueGrid(GridView):
         self.setWhatsThis(
             "The numbers themselves, every one exact. Arrow keys, Page keys, Home and End move; "
             "Shift extends the selection, and so does dragging. A click on the number of a row or "
-            "column selects all of it. Ctrl+C copies as tab-separated text."
+            "column selects all of it, and so do Shift+Space and Ctrl+Space. Ctrl+C copies as "
+            "tab-separated text."
         )
+        self.cell_told.connect(partial(describe, self))
+        FocusRing(self)
         for changed in (position.tensor_changed, position.plane_changed, position.cell_changed):
             changed.connect(self._follow)
 
