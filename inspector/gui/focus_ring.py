@@ -24,6 +24,13 @@ _WIDTH: Final = 2
 _CONTROLS: Final = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
+_BY_KEYS: Final = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
+
+
 class _Frame(QWidget):
     """Covers the edge of its rectangle alone: what changes inside is painted without this."""
 
@@ -46,7 +53,7 @@ class _Frame(QWidget):
 
 
 class FocusRing(_Frame):
-    """Lies over the edge of a view while that has the keys, unless a click gave it them."""
+    """Lies over the edge of a view to which keys have led, while that has them."""
 
     def __init__(self, view: QWidget) -> None:
         super().__init__(view)
@@ -57,9 +64,9 @@ class FocusRing(_Frame):
         if not isValid(self._view):  # it is being deleted
             return False
         if isinstance(event, QFocusEvent):
-            clicked = event.reason() == Qt.FocusReason.MouseFocusReason
+            by_keys = event.reason() in _BY_KEYS
             self.surround(self._view.rect())
-            self.setVisible(event.gotFocus() and not clicked)
+            self.setVisible(event.gotFocus() and by_keys)
         elif event.type() == QEvent.Type.Resize and self.isVisible():
             self.surround(self._view.rect())
         return False
