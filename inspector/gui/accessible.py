@@ -14,6 +14,7 @@ _ROLES: Final = {
     "ValueGrid": QAccessible.Role.Table,
     "PicturePlot": QAccessible.Role.Graphic,
     "PlotWidget": QAccessible.Role.Chart,
+    "Scrolled": QAccessible.Role.Pane,
 }
 
 

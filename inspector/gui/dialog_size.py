@@ -18,10 +18,14 @@ class Scrolled(QScrollArea):
     ----------
     content
         Has a layout.
+    name
+        What it is, for those who do not see it.
     """
 
-    def __init__(self, content: QWidget) -> None:
+    def __init__(self, content: QWidget, name: str) -> None:
         super().__init__()
+        self.setAccessibleName(name)
+        self.setWhatsThis("The arrow keys move what has no room")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setWidget(content)

@@ -57,7 +57,7 @@ class KeysBox(RoomyDialog):
         for button in buttons.buttons():
             button.setToolTip("Close (Esc)")
         layout = QVBoxLayout(self)
-        layout.addWidget(Scrolled(content), 1)
+        layout.addWidget(Scrolled(content, "All keys"), 1)
         layout.addWidget(buttons)
 
     def text(self) -> str:

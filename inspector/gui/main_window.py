@@ -336,8 +336,9 @@ class MainWindow(QMainWindow):
         if self.pages.currentWidget() is self.welcome:
             self.file_page.show_file(self.files[-1])
             self.pages.setCurrentWidget(self.file_page)
-            # Not in the filter, where some keys of the menus edit the text.
-            self.tree.view.setFocus()
+            if not self.commands.isVisible():
+                # Not in the filter, where some keys of the menus edit the text.
+                self.tree.view.setFocus()
         self._update_actions()
 
     def _choose(self, choice: Choice | None) -> None:

@@ -62,7 +62,7 @@ class SettingsDialog(RoomyDialog):
         content = QWidget()
         content.setLayout(self._grid)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(Scrolled(content), 1)
+        layout.addWidget(Scrolled(content, "Settings"), 1)
         layout.addWidget(buttons)
         self._show(settings.current)
         settings.changed.connect(self._take)

@@ -40,6 +40,7 @@ ROLES = {
     _Role.EditableText,
     _Role.Graphic,
     _Role.Grip,
+    _Role.Pane,
     _Role.Slider,
     _Role.SpinBox,
     _Role.StaticText,

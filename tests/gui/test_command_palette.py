@@ -91,6 +91,7 @@ def test_what_is_found_is_there(query: str, title: str, around: str) -> None:
 @given(word=words, other=words)
 def test_a_beginning_is_nearer_than_a_part_and_that_than_letters(word: str, other: str) -> None:
     assume(not other.casefold().startswith(word.casefold()) and word.casefold() not in other)
+    assume(set(word.casefold()) != {"x"})  # or it would begin what it is to be within
     begins, within = cost(word, f"{other} {word}{other}"), cost(word, f"-x{word}")
     assert begins == 0
     assert within is not None

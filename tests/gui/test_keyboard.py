@@ -13,13 +13,13 @@ from driving import idle, show
 from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QAction, QColor, QImage
-from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from test_contrast import DRAWN, contrast
 
 from inspector.gui.export_dialog import ExportDialog
-from inspector.gui.help_boxes import show_keys
+from inspector.gui.help_boxes import KeysBox, show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tab_order import tab_stops
 from inspector.gui.theme import Appearance
@@ -318,7 +318,7 @@ def test_what_the_mouse_does_with_headers_and_arrows_the_menus_do_too(
 
 def test_the_overview_names_the_keys_that_are_in_no_menu(qtbot: QtBot, window: MainWindow) -> None:
     show_keys(window)
-    (box,) = window.findChildren(QMessageBox)
+    (box,) = window.findChildren(KeysBox)
     for keys in ("Tab, Shift+Tab", "+, −, 0 in the picture", "Arrows on a divider", "Shift+F1"):
         assert keys in box.text()
     assert [each.toolTip() for each in box.findChildren(QPushButton)] == ["Close (Esc)"]
