@@ -546,7 +546,8 @@ def _figure_text(value: Number | complex) -> str:
     """A figure in the width of one number: of a complex one, the parts below each other."""
     text = number_text(value)
     if not isinstance(value, complex):
-        return text
+        # A longer whole number would be cut off; the tooltip has all of it.
+        return text if len(text) <= _CHARACTERS else f"{value:.6g}"
     real = number_text(value.real)
     return f"{real}\n{text[len(real) :]}"
 

@@ -582,3 +582,16 @@ def test_a_large_tensor_has_a_sample_first(
     assert (panel.figure("minimum"), panel.figure("maximum")) == ("0", "119999")
     words = {label.text() for label in panel.findChildren(QLabel)}
     assert {"exact", "256 bins"} <= words
+
+
+def test_whole_numbers_of_any_length_are_told(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"w": torch.tensor([-(2**53) - 1, 7, 2**62 + 1])}, path)
+    panel = show(qtbot, window, path, "w").statistics
+    assert (panel.figure("minimum"), panel.figure("maximum")) == ("-9.0072e+15", "4.61169e+18")
+    assert (panel.tip("minimum"), panel.tip("maximum")) == (str(-(2**53) - 1), str(2**62 + 1))
+    for label in panel.findChildren(QLabel):
+        if label.isVisible() and "e+1" in label.text():
+            assert label.width() >= label.sizeHint().width()
