@@ -24,6 +24,12 @@ Check = Callable[[], None]
 #: Called with 0 to 1 after each block. Whoever passes it in throttles it.
 Progress = Callable[[float], None]
 
+#: Where a process may be kept to some of the machine's cores: asks for these.
+_affinity = getattr(os, "sched_getaffinity", None)
+
+#: Cores that this process may use.
+CORES: Final = (len(_affinity(0)) if _affinity is not None else os.cpu_count()) or 1
+
 #: Elements a block: 1 MiB of float32, so that a block and its float64 buffer stay in the cache
 #: while several ufuncs go over it, each long enough to be worth giving up the GIL for.
 BLOCK: Final = 1 << 18
@@ -33,7 +39,7 @@ BLOCK: Final = 1 << 18
 #: What they do must last: a thread that wants Python back from another, which gives it up and takes
 #: it again every few microseconds, is woken too late each time. Two threads then take twice as long
 #: as one. So a pass with several threads goes in blocks for which each step takes 100 us or more.
-WORKERS: Final = min(4, os.cpu_count() or 1)
+WORKERS: Final = min(4, CORES)
 
 T = TypeVar("T")
 

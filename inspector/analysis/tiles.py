@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import WORKERS, Check, Progress, work_together
+from inspector.analysis.blocks import CORES, WORKERS, Check, Progress, work_together
 from inspector.analysis.reduction import (
     NAN,
     NEG_INF,
@@ -42,6 +42,9 @@ __all__ = [
 
 #: Elements read and reduced at a time: 8 MiB of float32, 16 MiB of float64.
 _PIECE: Final = 1 << 21
+
+#: Threads that work on a picture. It is made while the window is painted, which needs a core too.
+_WORKERS: Final = max(1, min(WORKERS, CORES - 1))
 
 #: A viewport is taken to be at least this large, in px, so that a margin fits.
 _LEAST_PX: Final = 32
@@ -209,7 +212,7 @@ def render_tile(
 
     covered = len(plan.rows) * len(plan.columns)
     parts = _read_parts(source, plane, plan, piece, check, progress)
-    work_together(parts, [put] * min(WORKERS, max(1, covered // piece)))
+    work_together(parts, [put] * min(_WORKERS, max(1, covered // piece)))
     if covered == 0:
         progress(1.0)
     return Tile(plan, values.astype(dtype, copy=False), marks, exact=True, sample="")

@@ -24,10 +24,8 @@ T = TypeVar("T")
 #: 5 ms, a paint that crosses into Qt twenty times waits a tenth of a second beside a scan.
 _SWITCH_INTERVAL: Final = 0.0005
 
-#: By how much work stands back behind the window on a busy machine, and long work behind short
-#: (Unix niceness). A picture is among the quick work too.
-_QUICK_NICENESS: Final = 5
-_BULK_NICENESS: Final = 10
+#: By how much work stands back behind the window on a busy machine (Unix niceness).
+_NICENESS: Final = 10
 
 #: Milliseconds for which a result waits for others where results follow one another, as they do
 #: while something is scrolled: a pause between them is shorter than these seconds.
@@ -175,13 +173,8 @@ class TaskRunner(QObject):
         _switch_often.begin()
         # Figures and two profiles of a tensor of any size may take for ever; an export still runs.
         self._quick, self._bulk = (
-            ThreadPoolExecutor(
-                count, thread_name_prefix=name, initializer=_stand_back, initargs=(niceness,)
-            )
-            for count, name, niceness in (
-                (2, "quick", _QUICK_NICENESS),
-                (4, "bulk", _BULK_NICENESS),
-            )
+            ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_stand_back)
+            for count, name in ((2, "quick"), (4, "bulk"))
         )
         self._lanes: dict[Hashable, _Lane] = {}
         self._generations: dict[Hashable, int] = {}
@@ -318,10 +311,10 @@ class _SwitchOften:
 _switch_often: Final = _SwitchOften()
 
 
-def _stand_back(niceness: int) -> None:
+def _stand_back() -> None:
     """Lower this thread's priority where threads have their own (Linux)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _deliver_value(lane: _Lane, value: object) -> None:
