@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyqtgraph as pg
 import pytest
+from driving import opened
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.main_window import MainWindow
+from inspector.gui.settings import SettingsStore
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.theme import Theme
 
@@ -26,13 +30,23 @@ def runner(qtbot: QtBot) -> Iterator[TaskRunner]:
 def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
     """A shown window without files."""
     qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
+    with opened(qtbot, Theme(qapp)) as made:
+        yield made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SettingsStore:
+    """Settings that are kept, in a file of the test's own."""
+    return SettingsStore(tmp_path / "window.ini")
+
+
+@pytest.fixture
+def every_move_counts() -> Iterator[None]:
+    """pyqtgraph drops moves that follow each other faster than a hand's."""
+    before = pg.getConfigOption("mouseRateLimit")
+    pg.setConfigOption("mouseRateLimit", 0)
+    yield
+    pg.setConfigOption("mouseRateLimit", before)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -12,7 +14,32 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.main_window import MainWindow
+from inspector.gui.settings import SettingsStore
 from inspector.gui.tensor_page import TensorPage
+from inspector.gui.theme import Theme
+
+
+@contextmanager
+def opened(
+    qtbot: QtBot,
+    theme: Theme,
+    store: SettingsStore | None = None,
+    size: tuple[int, int] = (1200, 800),
+) -> Iterator[MainWindow]:
+    """A shown window without files, until the test is over."""
+    made = MainWindow(theme, store)
+    qtbot.addWidget(made)
+    made.resize(*size)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close()
+
+
+def take_keys(qtbot: QtBot, window: MainWindow) -> None:
+    """Have the window take the keys that are pressed."""
+    window.activateWindow()
+    qtbot.waitActive(window)
 
 
 def idle(qtbot: QtBot, window: MainWindow) -> None:

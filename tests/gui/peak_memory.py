@@ -10,35 +10,18 @@ import json
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QEventLoop, QTimer
+# The program's own modules come from the tree above, whatever the working directory.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from inspector.app import build_application
 from inspector.gui.main_window import MainWindow
-
-#: Milliseconds for which nothing may run before all is there.
-_QUIET = 300
+from tests.benchmarks.heartbeat import rest
 
 
 def memory(what: str) -> int:
     """A figure of this process, bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024
-
-
-def rest(window: MainWindow) -> None:
-    """Wait until nothing runs."""
-    loop, quiet = QEventLoop(), QTimer(singleShot=True, interval=_QUIET)
-    quiet.timeout.connect(loop.quit)
-
-    def restart() -> None:
-        quiet.stop()
-        if window.runner.is_idle:
-            quiet.start()
-
-    window.runner.changed.connect(restart)
-    restart()
-    loop.exec()
-    window.runner.changed.disconnect(restart)
 
 
 def main(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from driving import idle, show
+from driving import idle, opened, show, take_keys
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
@@ -29,21 +29,11 @@ titles = st.lists(words, min_size=1, max_size=5).map(" ".join)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SettingsStore:
-    return SettingsStore(tmp_path / "window.ini")
-
-
-@pytest.fixture
 def window(qtbot: QtBot, qapp: QApplication, store: SettingsStore) -> Iterator[MainWindow]:
     theme = Theme(qapp)
-    made = MainWindow(theme, store)
-    qtbot.addWidget(made)
-    made.resize(1100, 800)
-    made.show()
-    made.activateWindow()
-    qtbot.waitActive(made)
-    yield made
-    made.close()
+    with opened(qtbot, theme, store, (1100, 800)) as made:
+        take_keys(qtbot, made)
+        yield made
     theme.set_appearance("system")
     theme.set_zoom(100)
 

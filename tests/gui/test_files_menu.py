@@ -52,14 +52,20 @@ def write(path: Path, value: float) -> None:
     torch.save({"w": torch.full((3, 3), value), "v": torch.full((2, 2), -value)}, path)
 
 
-def test_all_files_are_read_again_and_the_choice_stays(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path
-) -> None:
-    paths = [tmp_path / name for name in ("a.pt", "b.pt", "c.pt")]
+def three_files(qtbot: QtBot, window: MainWindow, folder: Path) -> list[Path]:
+    """Some files, which are open."""
+    paths = [folder / name for name in ("a.pt", "b.pt", "c.pt")]
     for path in paths:
         write(path, 1.0)
     window.open_paths(paths)
     idle(qtbot, window)
+    return paths
+
+
+def test_all_files_are_read_again_and_the_choice_stays(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    paths = three_files(qtbot, window, tmp_path)
     window.tree.select(window.files[1].number, "v")
     idle(qtbot, window)
     before = [file.checkpoint for file in window.files]
@@ -79,11 +85,7 @@ def test_all_files_are_read_again_and_the_choice_stays(
 def test_keys_close_the_chosen_file_and_all(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
-    paths = [tmp_path / name for name in ("a.pt", "b.pt", "c.pt")]
-    for path in paths:
-        write(path, 1.0)
-    window.open_paths(paths)
-    idle(qtbot, window)
+    paths = three_files(qtbot, window, tmp_path)
     window.tree.select(window.files[0].number, "w")
     window.activateWindow()
     qtbot.waitActive(window)

@@ -26,20 +26,10 @@ CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftM
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> SettingsStore:
-    return SettingsStore(tmp_path / "settings.ini")
-
-
-@pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication, settings: SettingsStore) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, qapp: QApplication, store: SettingsStore) -> Iterator[MainWindow]:
     qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp), settings)
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
+    with driving.opened(qtbot, Theme(qapp), store) as made:
+        yield made
 
 
 def show(qtbot: QtBot, window: MainWindow, path: Path, name: str) -> TensorPage:
@@ -133,7 +123,7 @@ def test_what_is_too_large_to_copy_is_exported(
 
 
 def test_colours_are_switched_in_the_menu_and_kept(
-    qtbot: QtBot, window: MainWindow, settings: SettingsStore, tmp_path: Path, qapp: QApplication
+    qtbot: QtBot, window: MainWindow, store: SettingsStore, tmp_path: Path, qapp: QApplication
 ) -> None:
     path = tmp_path / "some.pt"
     torch.save({"w": torch.linspace(-1, 1, 48).reshape(6, 8)}, path)
@@ -160,7 +150,7 @@ def test_colours_are_switched_in_the_menu_and_kept(
     assert changed is not None
     assert shown() == tuple(changed.pixels[2, 3, :3]) != tuple(overview.pixels[2, 3, :3])
     window.close()
-    again = MainWindow(Theme(qapp), settings)
+    again = MainWindow(Theme(qapp), store)
     qtbot.addWidget(again)
     assert action(again, "Colour the values").isChecked()
     again.close()

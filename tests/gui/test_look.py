@@ -36,20 +36,10 @@ def theme(qapp: QApplication) -> Iterator[Theme]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SettingsStore:
-    return SettingsStore(tmp_path / "window.ini")
-
-
-@pytest.fixture
 def window(qtbot: QtBot, theme: Theme, store: SettingsStore) -> Iterator[MainWindow]:
-    made = MainWindow(theme, store)
-    qtbot.addWidget(made)
-    made.resize(1300, 900)
-    made.show()
-    made.activateWindow()
-    qtbot.waitActive(made)
-    yield made
-    made.close()
+    with driving.opened(qtbot, theme, store, (1300, 900)) as made:
+        driving.take_keys(qtbot, made)
+        yield made
 
 
 def heights(window: MainWindow, page: TensorPage) -> dict[str, float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from driving import show, take_keys
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.axis_bar import AxisBar
@@ -20,7 +20,6 @@ from inspector.gui.main_window import MainWindow
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_page import TensorPage
-from inspector.gui.theme import Theme
 from inspector.gui.value_grid import ValueGrid
 from inspector.values.arrays import Array, InMemoryArray
 from inspector.values.regions import Region
@@ -192,18 +191,6 @@ def test_an_axis_of_one_index_has_nothing_to_play(stage: Stage) -> None:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
-    qapp.setStyle("Fusion")
-    made = MainWindow(Theme(qapp))
-    qtbot.addWidget(made)
-    made.resize(1200, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def page(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> TensorPage:
     path = tmp_path / "some.pt"
     torch.save(
@@ -218,19 +205,9 @@ def page(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> TensorPage:
 
 
 def choose(qtbot: QtBot, window: MainWindow, name: str, path: Path | None = None) -> TensorPage:
-    window.open_paths([path or window.files[0].path], name)
-    calm = 0
-
-    def is_calm() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.runner.is_idle else 0
-        return calm > 12
-
-    qtbot.waitUntil(is_calm, timeout=60_000)
-    assert window.page is not None
-    window.activateWindow()
-    qtbot.waitActive(window)
-    return window.page
+    page = show(qtbot, window, path or window.files[0].path, name)
+    take_keys(qtbot, window)
+    return page
 
 
 def slices(window: MainWindow) -> dict[str, QAction]:

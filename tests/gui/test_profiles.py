@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyqtgraph as pg
 import pytest
 import torch
 from driving import idle, show, turn_wheel
@@ -36,13 +34,7 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 Key = Qt.Key
 
 
-@pytest.fixture(autouse=True)
-def _every_move_counts() -> Iterator[None]:
-    """pyqtgraph drops moves that follow each other faster than a hand's."""
-    before = pg.getConfigOption("mouseRateLimit")
-    pg.setConfigOption("mouseRateLimit", 0)
-    yield
-    pg.setConfigOption("mouseRateLimit", before)
+pytestmark = pytest.mark.usefixtures("every_move_counts")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from driving import idle
+from driving import idle, opened
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
@@ -22,19 +22,9 @@ from inspector.gui.theme import Theme
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SettingsStore:
-    return SettingsStore(tmp_path / "window.ini")
-
-
-@pytest.fixture
 def window(qtbot: QtBot, qapp: QApplication, store: SettingsStore) -> Iterator[MainWindow]:
-    made = MainWindow(Theme(qapp), store)
-    qtbot.addWidget(made)
-    made.resize(1100, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
+    with opened(qtbot, Theme(qapp), store, (1100, 800)) as made:
+        yield made
 
 
 def written(folder: Path, *names: str) -> list[Path]:
