@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAccessibleWidget, QWidget
 _ROLES: Final = {
     "ValueGrid": QAccessible.Role.Table,
     "PicturePlot": QAccessible.Role.Graphic,
-    "PlotWidget": QAccessible.Role.Chart,
+    "HistogramPlot": QAccessible.Role.Chart,
     "Scrolled": QAccessible.Role.Pane,
 }
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -28,14 +26,13 @@ from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
 from inspector.gui.fonts import fixed_font
+from inspector.gui.histogram_plot import HistogramPlot
 from inspector.gui.kept_tiles import identity_of
 from inspector.gui.labels import swatch
-from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
-from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
 from inspector.values.text import number_text
@@ -90,11 +87,6 @@ _PARTS: Final[tuple[tuple[Part, str], ...]] = (
 #: Results that are kept, in case that a tensor is looked at again.
 _KEPT: Final = 200
 
-#: How long one is on the plot where its values are so large that it could not count them, and
-#: how near two numbers on its axis are then, as a share of it.
-_HUGE: Final = 2.0**-1000
-_NEAREST: Final = 0.3
-
 #: Milliseconds from a change of the selection to the counting.
 _PAUSE: Final = 250
 
@@ -138,7 +130,10 @@ class StatisticsPanel(QWidget):
         title.addWidget(self._state)
         layout.addLayout(title)
         layout.addLayout(self._build_figures())
-        layout.addWidget(self._build_histogram(), 1)
+        #: The histogram, with the picture's levels.
+        self.plot = HistogramPlot()
+        self.plot.lines.dragged.connect(self.levels_dragged)
+        layout.addWidget(self.plot, 1)
         layout.addLayout(self._build_foot())
         position.tensor_changed.connect(self._begin)
         position.form_changed.connect(self._restart)
@@ -187,25 +182,6 @@ class StatisticsPanel(QWidget):
             figure.setMinimumWidth(figure.fontMetrics().horizontalAdvance("0") * _CHARACTERS)
         for place in self._places.values():
             place.setMinimumWidth(place.fontMetrics().horizontalAdvance("0") * _PLACE_CHARACTERS)
-        self._plot.getPlotItem().getAxis("bottom").setTickFont(self.font())
-
-    def _build_histogram(self) -> Any:
-        self._plot = pg.PlotWidget()
-        self._plot.setAcceptDrops(False)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.setMinimumHeight(70)
-        self._plot.setAccessibleName("Histogram")
-        # Its levels are typed as well: Levels > By hand.
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._plot.hideAxis("left")
-        self._plot.getPlotItem().getAxis("bottom").setStyle(maxTickLevel=0)
-        self._curve: Any = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)
-        self._plot.addItem(self._curve)
-        self._lines = LevelLines(self._plot.getPlotItem())
-        self._lines.dragged.connect(self.levels_dragged)
-        return self._plot
 
     def _build_foot(self) -> QHBoxLayout:
         self._logarithmic = QCheckBox("Log counts")
@@ -272,16 +248,7 @@ class StatisticsPanel(QWidget):
 
     def show_levels(self, levels: Levels | None) -> None:
         """Show on the histogram which values have the two ends of the picture's colours."""
-        self._lines.show_levels(levels)
-        self._plot.setAccessibleDescription(
-            "" if levels is None else f"Colours from {levels.low:g} to {levels.high:g}"
-        )
-        self._show_range()
-
-    @property
-    def level_lines(self) -> LevelLines:
-        """The two lines on the histogram."""
-        return self._lines
+        self.plot.show_levels(levels)
 
     def _begin(self) -> None:
         """Another tensor."""
@@ -478,39 +445,12 @@ class StatisticsPanel(QWidget):
         found = self.histogram
         if found is None and self._sampled is not None:
             found = self._sampled.histogram
-        # Without a histogram the axis would be another tensor's; it keeps its room.
-        axis = self._plot.getPlotItem().getAxis("bottom")
-        axis.setOpacity(float(found is not None and found.counts.any()))
-        if found is None or not found.counts.sum():
-            self._curve.setData([0, 1], [0], stepMode="center")
-            self._bins.clear()
-            self._curve.setVisible(False)
-            self._lines.set_range(None)
-            return
-        counts = found.counts.astype(np.float64)
-        if self._logarithmic.isChecked():
-            counts = np.log10(counts + 1)
-        self._curve.setVisible(True)
-        ends = float(found.edges[0]), float(found.edges[-1])
-        unit = _HUGE if is_too_wide(*ends) else 1.0
-        self._curve.setData(found.edges * unit, counts, stepMode="center")
-        self._lines.set_range(ends, unit)
-        self._show_range()
-        self._plot.setYRange(0, float(counts.max()) * 1.05, padding=0)
-        # No longer than that: the panel would grow, and the page be laid out anew.
-        self._bins.setText(f"{len(found.counts)} bins" if found.exact else "of a sample")
-
-    def _show_range(self) -> None:
-        if self._lines.range is None:
-            return
-        unit, (low, high) = self._lines.unit, self._lines.range
-        first, last = low * unit, high * unit
-        self._plot.setXRange(first, last, padding=0.01)
-        ticks = None
-        if unit != 1:  # else the plot numbers its axis itself
-            shares = thinned(value_ticks(Levels(low, high)), _NEAREST)
-            ticks = [[(first + share * (last - first), text) for share, text in shares]]
-        self._plot.getPlotItem().getAxis("bottom").setTicks(ticks)
+        self.plot.show_histogram(found, logarithmic=self._logarithmic.isChecked())
+        text = ""
+        if found is not None and found.counts.any():
+            # No longer than that: the panel would grow, and the page be laid out anew.
+            text = f"{len(found.counts)} bins" if found.exact else "of a sample"
+        self._bins.setText(text)
 
     def _colour_names(self) -> None:
         weak = faint(self.palette()).name()
@@ -521,22 +461,12 @@ class StatisticsPanel(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_curve"):
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "plot"):
             self._take_palette()
-        if event.type() == QEvent.Type.FontChange and hasattr(self, "_curve"):
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "plot"):
             self._take_font()
 
     def _take_palette(self) -> None:
-        colours = self.palette()
-        self._plot.setBackground(colours.color(QPalette.ColorRole.Window))
-        axis = self._plot.getPlotItem().getAxis("bottom")
-        axis.setPen(faint(colours))
-        axis.setTextPen(faint(colours))
-        bar = QColor(colours.color(QPalette.ColorRole.Highlight))
-        self._curve.setPen(pg.mkPen(bar))
-        bar.setAlphaF(0.55)
-        self._curve.setBrush(bar)
-        self._lines.take_palette(colours)
         self._colour_names()
         if self.statistics is not None:
             self._show_places(self.statistics)

@@ -185,11 +185,11 @@ def test_a_range_wider_than_any_number_is_shown(
     bar, statistics = page.heatmap.plot._bar, page.statistics
     assert bar.levels() == (0.0, 1.0)
     assert "0" in page.heatmap.plot.bar_texts()
-    first, last = statistics._plot.getViewBox().viewRange()[0]
-    low, high = (line.value() for line in statistics.level_lines.lines)
+    first, last = statistics.plot.getViewBox().viewRange()[0]
+    low, high = (line.value() for line in statistics.plot.lines.lines)
     assert first < low < 0 < high < last
-    statistics.level_lines.lines[1].setValue(high / 2)
-    statistics.level_lines._drag(statistics.level_lines.lines[1])
+    statistics.plot.lines.lines[1].setValue(high / 2)
+    statistics.plot.lines._drag(statistics.plot.lines.lines[1])
     idle(qtbot, window)
     assert page.heatmap.overview is not None
     levels = page.heatmap.overview.levels

@@ -148,8 +148,8 @@ def test_every_word_in_the_window_can_be_read(
         underlined = {image.pixelColor(2, y).name() for y in range(image.height())}
         assert wanted.name() in underlined  # not in the colour of the appearance before
         cross = [line.pen.color() for line in plot._cross]
-        levels = [line.pen.color() for line in page.statistics.level_lines.lines]
-        bars = page.statistics._curve.opts["pen"].color()
+        levels = [line.pen.color() for line in page.statistics.plot.lines.lines]
+        bars = page.statistics.plot.curve.opts["pen"].color()
         for drawn in (*cross, *levels, bars):
             assert contrast(seen(drawn, ground), ground) >= DRAWN
         assert isinstance(plot.numbers, CellNumbers)

@@ -124,9 +124,9 @@ def test_levels_are_dragged_on_the_histogram(
 ) -> None:
     page = show(qtbot, window, checkpoint, "weight")
     choose(qtbot, window, page.heatmap.controls.levels, "Min to max")
-    lines = page.statistics.level_lines.lines
+    lines = page.statistics.plot.lines.lines
     assert [line.value() for line in lines] == [-50, 30]
-    plot = page.statistics._plot
+    plot = page.statistics.plot
 
     def at(value: float) -> QPoint:
         place = plot.getViewBox().mapViewToScene(QPointF(value, plot.viewRange()[1][1] / 2))
@@ -165,7 +165,7 @@ def test_levels_are_typed(qtbot: QtBot, window: MainWindow, checkpoint: Path) ->
         qtbot.keyClick(edit, Qt.Key.Key_Return)
     idle(qtbot, window)
     assert levels(page) == Levels(-0.25, 0.75)
-    assert [line.value() for line in page.statistics.level_lines.lines] == [-0.25, 0.75]
+    assert [line.value() for line in page.statistics.plot.lines.lines] == [-0.25, 0.75]
     for nonsense in ("9", "nan", "0,5", "inf", ""):
         controls.low.selectAll()
         qtbot.keyClick(controls.low, Qt.Key.Key_Delete)
