@@ -20,16 +20,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.analysis.finding import Index, Target, find_next
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.accessible import describe
 from inspector.gui.axis_bar import AxisBar
 from inspector.gui.conversion_line import ConversionLine
+from inspector.gui.finder import Finder
 from inspector.gui.form_controls import FormatBox, FormBox
 from inspector.gui.form_menu import FORMS
-from inspector.gui.go_menu import NAMES, Wanted
+from inspector.gui.go_menu import Wanted
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.labels import ElidedLabel, Notice
 from inspector.gui.opened import Choice
@@ -132,6 +132,9 @@ class TensorPage(QWidget):
         self.grid.cell_told.connect(partial(describe, self.heatmap.plot))
         self.heatmap.drawn.connect(self.grid.colour_like)
         self.python.message.connect(self.message)
+        self._finder = Finder(position, runner, self)
+        self._finder.message.connect(self.message)
+        self._finder.failed.connect(self.show_error)
         self.heatmap.hovered.connect(self._hover)
         self.heatmap.levels_changed.connect(self.statistics.show_levels)
         self.statistics.levels_dragged.connect(self.heatmap.set_levels)
@@ -366,41 +369,7 @@ class TensorPage(QWidget):
 
     def go_to_next(self, wanted: Wanted, forward: bool) -> None:
         """Make the next element of a kind the current one, or the previous one; or say why not."""
-        source, statistics = self._source, self.statistics.of_whole
-        if source is None or self.position.plane.is_empty:
-            return
-        target: Target
-        if wanted == "minimum" or wanted == "maximum":
-            if statistics is None:
-                self.message.emit(f"The whole tensor's {wanted} is not counted yet.")
-                return
-            value = statistics.minimum if wanted == "minimum" else statistics.maximum
-            if value is None:
-                self.message.emit(f"There is no {wanted}: nothing is finite.")
-                return
-            target = value
-        else:
-            target = wanted
-        start = self.position.element
-        self._runner.submit(
-            "find",
-            Request(
-                work=partial(_find, source, start, target, forward),
-                done=partial(self._found, wanted, start),
-                failed=self.show_error,
-                cancelled=lambda: self.message.emit("Stopped looking"),
-                bulk=True,
-                title=f"Looking for {NAMES[wanted]}",
-            ),
-        )
-
-    def _found(self, wanted: Wanted, start: Index, place: Index | None) -> None:
-        if place is None:
-            self.message.emit(f"There is no {NAMES[wanted]} in this tensor.")
-            return
-        self.position.go_to(place)
-        if place == start:
-            self.message.emit(f"This is the only {NAMES[wanted]}.")
+        self._finder.go_to_next(wanted, self.statistics.of_whole, forward=forward)
 
     # Read-out -----------------------------------------------------------------------------------
 
@@ -498,14 +467,6 @@ class _Prepared:
 def _prepare(entry: TensorEntry, form: Form, _: Task) -> _Prepared:
     source = tensor_source(entry, form)
     return _Prepared(source, source.summary, conversion_lines(source.steps))
-
-
-def _find(
-    source: TensorSource, start: Index, target: Target, forward: bool, task: Task
-) -> Index | None:
-    return find_next(
-        source, start, target, forward=forward, check=task.check, progress=task.progress
-    )
 
 
 def _read_out(
