@@ -15,8 +15,9 @@ from typing import Final
 
 from inspector.checkpoints.binary import unpack
 from inspector.checkpoints.errors import CheckpointError
+from inspector.checkpoints.inflated import MAX_RATIO, InflatedMember
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.sources import MAX_RATIO, InflatedMember, check_range
+from inspector.checkpoints.sources import check_range
 
 #: What a zip archive begins with.
 LOCAL_SIGNATURE: Final = b"PK\x03\x04"

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from inspector.checkpoints import sources
+from inspector.checkpoints import inflated, sources
 from inspector.checkpoints.changes import change_of, mark_file
 from inspector.checkpoints.errors import CheckpointError
-from inspector.checkpoints.sources import InflatedMember, LocalFile, MemoryBytes
+from inspector.checkpoints.inflated import InflatedMember
+from inspector.checkpoints.sources import LocalFile, MemoryBytes
 
 
 def deflated(data: bytes) -> bytes:
@@ -144,8 +145,8 @@ def test_a_closed_file_waits_for_its_readers(
 
 
 def test_inflating_forward_backward_and_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_PLACE_DISTANCE", 10_000)
-    monkeypatch.setattr(sources, "_MAX_PLACES", 16)
+    monkeypatch.setattr(inflated, "_PLACE_DISTANCE", 10_000)
+    monkeypatch.setattr(inflated, "_MAX_PLACES", 16)
     dice = random.Random(2)
     data = b"".join(bytes([dice.randrange(8)]) * dice.randrange(40) for _ in range(30_000))
     packed = deflated(data)

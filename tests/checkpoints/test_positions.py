@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.checkpoints import decompressed, sources
+from inspector.checkpoints import decompressed, inflated
 from inspector.checkpoints.decompressed import Decompressed, compression_of
 from inspector.checkpoints.errors import CheckpointError
+from inspector.checkpoints.inflated import InflatedMember
 from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.positions import MOST
-from inspector.checkpoints.sources import InflatedMember, MemoryBytes
+from inspector.checkpoints.sources import MemoryBytes
 
 #: Packs badly, so that bytes that are read say how many were inflated.
 DATA = random.Random(0).randbytes(1_000_000)
@@ -73,7 +74,7 @@ WAYS: dict[str, tuple[Callable[[bytes], bytes], Callable[[Counted], ByteSource]]
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing stays in memory, and there is no place to go back to but the beginning."""
-    monkeypatch.setattr(sources, "_PLACE_DISTANCE", 1 << 30)
+    monkeypatch.setattr(inflated, "_PLACE_DISTANCE", 1 << 30)
     monkeypatch.setattr(decompressed, "_KEPT", 1 << 10)
     monkeypatch.setattr(decompressed.Decompressed, "_remember", lambda *_: None)
 
@@ -120,7 +121,7 @@ def test_any_reads_in_any_order(reads: list[tuple[int, int]], distance: int, way
     data = DATA[:50_000] + bytes(50_000)
     pack, make = WAYS[way]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "_PLACE_DISTANCE", distance)
+        patch.setattr(inflated, "_PLACE_DISTANCE", distance)
         patch.setattr(decompressed, "_KEPT", distance)
         packed = Counted(pack(data))
         source = member(packed, len(data)) if make is member else make(packed)
@@ -134,7 +135,7 @@ def test_any_reads_in_any_order(reads: list[tuple[int, int]], distance: int, way
 
 @pytest.mark.parametrize("way", WAYS)
 def test_more_threads_than_positions(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_PLACE_DISTANCE", 25_000)
+    monkeypatch.setattr(inflated, "_PLACE_DISTANCE", 25_000)
     monkeypatch.setattr(decompressed, "_KEPT", 25_000)
     pack, make = WAYS[way]
     data = DATA[:200_000]
