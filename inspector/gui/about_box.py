@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
 from inspector.desktop.program import TITLE
+from inspector.gui.dialog_size import close_buttons
 from inspector.gui.fonts import scaled
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.versions import devices, versions
@@ -61,10 +62,8 @@ class AboutBox(QDialog):
         self.copy_button.setToolTip("Copy all of this as text, for a report")
         self.copy_button.setEnabled(False)
         self.copy_button.clicked.connect(self._copy)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = close_buttons(self)
         buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.button(QDialogButtonBox.StandardButton.Close).setToolTip("Close (Esc)")
-        buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(14)

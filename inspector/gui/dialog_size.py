@@ -1,11 +1,20 @@
-"""Dialogs whose content may be larger than the screen, as the interface can be made larger."""
+"""What dialogs share: content that may be larger than the screen, and how they are closed."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, QTimer
-from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QStyle, QWidget
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QScrollArea,
+    QStyle,
+    QWidget,
+)
 
 #: How much of the screen a dialog may take, across and down.
 _MOST: Final = 0.9
@@ -40,6 +49,21 @@ class Scrolled(QScrollArea):
         if content.hasHeightForWidth():
             size.setHeight(content.heightForWidth(size.width()))
         return size
+
+
+def close_buttons(dialog: QDialog) -> QDialogButtonBox:
+    """What closes a dialog that only shows something."""
+    box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    button = box.button(QDialogButtonBox.StandardButton.Close)
+    button.setToolTip("Close (Esc)")
+    drop_icon(button)
+    box.rejected.connect(dialog.reject)
+    return box
+
+
+def drop_icon(button: QAbstractButton) -> None:
+    """Take from a standard button the icon of the style, which is black in the dark as well."""
+    button.setIcon(QIcon())
 
 
 class RoomyDialog(QDialog):

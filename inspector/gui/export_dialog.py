@@ -31,6 +31,7 @@ from inspector.export.formats import FORMATS, ExportFormat, format_named, refusa
 from inspector.export.names import file_name
 from inspector.export.parts import Plan
 from inspector.export.run import Place
+from inspector.gui.dialog_size import drop_icon
 from inspector.gui.export_preparing import Prepared, find_out
 from inspector.gui.export_scopes import Scope
 from inspector.gui.form_menu import form_label
@@ -150,6 +151,7 @@ class ExportDialog(QDialog):
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self._go = self._buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
         cancel = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        drop_icon(cancel)
         cancel.setAutoDefault(False)
         cancel.setToolTip("Write nothing (Esc)")
         self._go.setDefault(True)

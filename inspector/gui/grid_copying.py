@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from inspector.export.cells import CellStyle, cells_text
 from inspector.gui.copy_menu import STYLES
+from inspector.gui.dialog_size import drop_icon
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tree_text import bytes_text
 from inspector.values.arrays import ArraySource
@@ -95,7 +96,7 @@ class GridCopier(QObject):
             f"At most {COPY_LIMIT:,} can be copied. An export writes any number of them to a file."
         )
         export = box.addButton("&Export…", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        drop_icon(box.addButton(QMessageBox.StandardButton.Cancel))
         box.setDefaultButton(export)
         export.clicked.connect(self.export_requested)
         box.open()

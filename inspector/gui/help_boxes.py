@@ -9,7 +9,6 @@ from typing import Final
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
-    QDialogButtonBox,
     QLabel,
     QMainWindow,
     QMenu,
@@ -17,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from inspector.gui.dialog_size import RoomyDialog, Scrolled
+from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
 
 #: Keys and gestures that are in no menu.
 _BESIDE: Final = (
@@ -52,13 +51,9 @@ class KeysBox(RoomyDialog):
         self._words.setTextFormat(Qt.TextFormat.RichText)
         content = QWidget()
         QVBoxLayout(content).addWidget(self._words)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(self.reject)
-        for button in buttons.buttons():
-            button.setToolTip("Close (Esc)")
         layout = QVBoxLayout(self)
         layout.addWidget(Scrolled(content, "All keys"), 1)
-        layout.addWidget(buttons)
+        layout.addWidget(close_buttons(self))
 
     def text(self) -> str:
         """What is said, as rich text."""

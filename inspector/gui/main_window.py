@@ -11,14 +11,12 @@ from PySide6.QtCore import QMimeData, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QMainWindow,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.desktop.program import TITLE
 from inspector.gui.about_box import AboutBox
@@ -166,7 +164,7 @@ class MainWindow(QMainWindow):
         self._open.closed.connect(self._forget)
         self.settings.failed.connect(lambda text: self.show_problem(text, text))
         self._loader.ready.connect(self._take_page)
-        self._loader.failed.connect(self._complain)
+        self._loader.failed.connect(self.notice.show_error)
         self.tree.chosen.connect(self._choose)
         self.chosen.failed.connect(self.notice.show_error)
         for speaker in (self.chosen, self.look):
@@ -408,9 +406,6 @@ class MainWindow(QMainWindow):
 
     def _tell(self, text: str) -> None:
         self.status_line.tell(text)
-
-    def _complain(self, error: InspectorError) -> None:
-        QMessageBox.critical(self, TITLE, str(error))
 
     @property
     def memory(self) -> MemoryBudget:

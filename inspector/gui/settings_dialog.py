@@ -10,14 +10,13 @@ from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialogButtonBox,
     QGridLayout,
     QLabel,
     QVBoxLayout,
     QWidget,
 )
 
-from inspector.gui.dialog_size import RoomyDialog, Scrolled
+from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
 from inspector.gui.settings import USUAL_MEMORY, ZOOMS, Settings, SettingsStore
 from inspector.gui.theme import Appearance
 
@@ -54,16 +53,13 @@ class SettingsDialog(RoomyDialog):
         self._build_look()
         self._build_start()
         self._build_memory()
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.button(QDialogButtonBox.StandardButton.Close).setToolTip("Close (Esc)")
-        buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         content = QWidget()
         content.setLayout(self._grid)
         self._grid.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(Scrolled(content, "Settings"), 1)
-        layout.addWidget(buttons)
+        layout.addWidget(close_buttons(self))
         self._show(settings.current)
         settings.changed.connect(self._take)
 

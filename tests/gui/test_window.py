@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from driving import idle, show
+from driving import idle, opened, show
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
@@ -19,9 +19,10 @@ from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
 from inspector.analysis.summary import Analysis, analyse
+from inspector.checkpoints.errors import InspectorError
 from inspector.gui import statistics_panel
 from inspector.gui.main_window import MainWindow
-from inspector.gui.theme import NAN, palette
+from inspector.gui.theme import NAN, Theme, palette
 
 
 @pytest.fixture
@@ -595,3 +596,20 @@ def test_whole_numbers_of_any_length_are_told(
     for label in panel.findChildren(QLabel):
         if label.isVisible() and "e+1" in label.text():
             assert label.width() >= label.sizeHint().width()
+
+
+def test_views_that_cannot_be_loaded_are_an_error_in_place(
+    qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, checkpoint: Path
+) -> None:
+    """A broken installation of pyqtgraph, say: the tree can still be used."""
+
+    def broken(*_: object) -> None:
+        raise InspectorError("The views can not be loaded.", advice="Install pyqtgraph again.")
+
+    monkeypatch.setattr("inspector.gui.page_loader.import_views", broken)
+    with opened(qtbot, Theme(qapp)) as window:
+        window.open_paths([checkpoint], "model.layer.weight")
+        qtbot.waitUntil(window.notice.isVisible)
+        idle(qtbot, window)
+        assert "Install pyqtgraph again." in window.notice.text
+        assert window.tree.choice is not None
