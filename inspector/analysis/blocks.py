@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -138,6 +138,9 @@ class Scan(Protocol):
     def add(self, block: Block) -> None:
         """Add a block."""
 
+    def merge(self, other: Any) -> None:
+        """Add what was added to another scan of the same kind."""
+
 
 S = TypeVar("S", bound=Scan)
 
@@ -151,8 +154,8 @@ def scan_blocks(
     check: Check,
     progress: Progress,
     raw: bool = False,
-) -> list[S]:
-    """Add each of the region's blocks to one of several scans, a thread for each of them.
+) -> S:
+    """Add each of the region's blocks to a scan, or to several, with a thread for each of them.
 
     Which scan gets which block is a matter of chance, and in which order they come is one of how
     they are kept, so what is made of them all must depend on neither.
@@ -166,15 +169,18 @@ def scan_blocks(
 
     Returns
     -------
-    list
-        The scans.
+    Scan
+        One to which everything was added.
     """
     scans = [make() for _ in range(min(WORKERS, max(1, region.numel // most)))]
     work_together(
         blocks_as_kept(source, region, most=most, check=check, progress=progress, raw=raw),
         [scan.add for scan in scans],
     )
-    return scans
+    whole, *others = scans
+    for other in others:
+        whole.merge(other)
+    return whole
 
 
 def blocks_as_kept(

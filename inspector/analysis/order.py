@@ -87,7 +87,7 @@ def look(
         If the values cannot be read.
     """
     drop = statistics.finite < statistics.count
-    scan, *others = scan_blocks(
+    scan = scan_blocks(
         source,
         region,
         partial(_Scan, thresholds, intervals, few, drop=drop),
@@ -95,8 +95,6 @@ def look(
         check=check,
         progress=progress,
     )
-    for other in others:
-        scan.merge(other)
     return Answer(scan.below, tuple(_together(kept, few) for kept in scan.within))
 
 

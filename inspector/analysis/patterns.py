@@ -184,7 +184,7 @@ def count_patterns(
     widened = dtype.raw != dtype.values
     most = _BYTES // dtype.raw.itemsize
     most = most if block is None else min(block, most)
-    scan, *others = scan_blocks(
+    scan = scan_blocks(
         source,
         region,
         lambda: _PatternScan(dtype, values),
@@ -193,7 +193,5 @@ def count_patterns(
         progress=progress,
         raw=widened,
     )
-    for other in others:
-        scan.merge(other)
     scan.counts.flags.writeable = False
     return PatternCounts(dtype, scan.counts, values, scan.low.at, scan.high.at)

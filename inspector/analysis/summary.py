@@ -54,16 +54,14 @@ def analyse(
 ) -> Analysis:
     """Statistics, then the histogram and the quantiles; `progress` covers all of them.
 
-    Of large regions, what a sample says is told first.
-
-    Types of one or two bytes take one pass over the data, others two, and mostly three where they
-    are large. Runs on any thread but the window's, with some more beside it.
+    Of large regions, what a sample says is told first. Types of one or two bytes take one pass over
+    the data, others two, or three where they are large. Runs on any thread but the window's, with
+    some more beside it.
 
     Parameters
     ----------
     partial
         Called on this thread with what is known, before each further pass.
-
     few
         Numbers that are collected and sorted for the quantiles, at most.
 
