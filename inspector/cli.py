@@ -222,8 +222,10 @@ def _run(options: argparse.Namespace) -> int:
 def _open_window(options: argparse.Namespace) -> int:
     """Open the files in the window that is there, or else a window, which takes much longer."""
     from inspector.desktop.single_instance import arrive
+    from inspector.gui.settings import look_at_settings
 
-    arrival = arrive(options.paths, options.tensor, __version__, new_window=options.new_window)
+    alone = options.new_window or not look_at_settings().one_window
+    arrival = arrive(options.paths, options.tensor, __version__, new_window=alone)
     if arrival.handed_over:
         if sys.stderr.isatty():
             _tell("Opened in the window that is there; --new-window opens another.")

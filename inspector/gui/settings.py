@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from inspector.desktop.program import NAME
-from inspector.gui.theme import Appearance
+
+if TYPE_CHECKING:  # a launch that only looks at the settings needs nothing that draws
+    from inspector.gui.theme import Appearance
 
 #: The sizes that the interface can have, in percent of the system's.
 ZOOMS: Final = (50, 60, 70, 80, 90, 100, 110, 125, 150, 175, 200, 250, 300)
@@ -95,6 +97,8 @@ class Settings:
         The names of the commands that were used in the palette, the last first.
     restores_session
         Whether the next start opens what is open at the end of this one.
+    one_window
+        Whether a later launch hands its files to the window that is there.
     double_click_offered
         Whether the user was asked if checkpoints shall open by double-click.
     session
@@ -122,6 +126,7 @@ class Settings:
     memory: int = USUAL_MEMORY
     commands: tuple[str, ...] = ()
     restores_session: bool = False
+    one_window: bool = True
     double_click_offered: bool = False
     session: Session = field(default_factory=Session)
 
@@ -218,6 +223,7 @@ _KEYS: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "memory": ("program/memory", _number(0, 2**50)),
     "commands": ("program/commands", _texts),
     "restores_session": ("program/restore session", _flag),
+    "one_window": ("program/one window", _flag),
     "double_click_offered": ("program/double-click offered", _flag),
     "session": ("program/session", _session),
 }
@@ -269,8 +275,7 @@ class SettingsStore(QObject):
     @classmethod
     def of_user(cls) -> SettingsStore:
         """Those of the user who runs the program, where the platform has such things."""
-        place = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, NAME, "window")
-        return cls(Path(place.fileName()))
+        return cls(_file_of_user())
 
     @property
     def is_kept(self) -> bool:
@@ -321,6 +326,24 @@ class SettingsStore(QObject):
         aside = path.with_name(f"{path.name}.unreadable")
         path.replace(aside)
         self.problem = f"{path} was damaged. It is kept as {aside.name}; see your settings."
+
+
+def look_at_settings() -> Settings:
+    """The settings of the user who runs the program, for a launch that may have no window.
+
+    Whatever is wrong with their file is left for the window to find and to tell. Needs nothing of
+    Qt but QtCore, and no application.
+    """
+    path = _file_of_user()
+    try:
+        return _read(_ini(path)) if _is_sound(path) else Settings()
+    except OSError:
+        return Settings()
+
+
+def _file_of_user() -> Path:
+    place = QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, NAME, "window")
+    return Path(place.fileName())
 
 
 def _ini(path: Path) -> QSettings:

@@ -97,6 +97,17 @@ class SettingsDialog(RoomyDialog):
             "program is started with files of its own.",
         )
 
+        self.one_window = QCheckBox("One for all files")
+        self.one_window.toggled.connect(
+            lambda on: self._settings.update(lambda now: replace(now, one_window=on))
+        )
+        self.add_row(
+            "Window",
+            self.one_window,
+            "Files opened from elsewhere, by double-click or a command, come to the window that is "
+            "there. Otherwise each launch of the program has a window of its own.",
+        )
+
     def _build_memory(self) -> None:
         self.memory = QComboBox()
         for megabytes in _MEMORY:
@@ -151,6 +162,7 @@ class SettingsDialog(RoomyDialog):
     def _show(self, settings: Settings) -> None:
         self.appearance.setCurrentIndex(self.appearance.findData(settings.appearance))
         self.session.setChecked(settings.restores_session)
+        self.one_window.setChecked(settings.one_window)
         for box, value in ((self.zoom, settings.zoom), (self.memory, settings.memory // 10**6)):
             # Another value may have been set elsewhere.
             offered = [box.itemData(index) for index in range(box.count())]

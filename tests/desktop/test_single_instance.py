@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from inspector.cli import main
 from inspector.desktop import single_instance
 from inspector.desktop.messages import MOST_PATHS, Message
 from inspector.desktop.single_instance import Arrival, Lock, Place, arrive, meeting_place
+from inspector.gui.settings import SettingsStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sockets of Unix")
 
@@ -140,6 +142,20 @@ def session(folder: Path) -> Iterator[Session]:
 
 
 @pytest.fixture
+def settings_file(folder: Path) -> Path:
+    """Where the session's programs keep their settings; there is nothing yet."""
+    path = folder / "config" / "tensor-inspector" / "window.ini"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def kept(settings_file: Path) -> SettingsStore:
+    """The settings of the session's user."""
+    return SettingsStore(settings_file)
+
+
+@pytest.fixture
 def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The session's folder, for launches in this process."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
@@ -194,6 +210,34 @@ def test_windows_of_their_own(session: Session) -> None:
     elsewhere = session.window("third.pt", DISPLAY="elsewhere:7")
     assert [Path(path).name for path in elsewhere.close()] == ["third.pt"]
     assert [Path(path).name for path in window.close()] == ["first.pt"]
+
+
+def test_a_setting_has_each_launch_open_a_window_of_its_own(
+    session: Session, kept: SettingsStore
+) -> None:
+    window = session.window("first.pt")
+    kept.update(lambda before: replace(before, one_window=False))
+    second = session.launch("second.pt")
+    assert second.next("ready") is False
+    assert [Path(path).name for path in second.close()] == ["second.pt"]
+    # Nothing is to be started again for it.
+    kept.update(lambda before: replace(before, one_window=True))
+    assert session.launch("third.pt").ended_quietly()
+    assert [Path(path).name for path in window.close()] == ["first.pt", "third.pt"]
+
+
+@pytest.mark.parametrize("content", [b"[program]\none%20window=@Variant(\0\0\0\t)\n", b"\0[", None])
+def test_damaged_settings_keep_no_launch_from_the_window(
+    session: Session, settings_file: Path, content: bytes | None
+) -> None:
+    window = session.window("first.pt")
+    settings_file.unlink(missing_ok=True)
+    if content is None:
+        settings_file.mkdir()
+    else:
+        settings_file.write_bytes(content)
+    assert session.launch("second.pt").ended_quietly()
+    assert [Path(path).name for path in window.close()] == ["first.pt", "second.pt"]
 
 
 def test_a_launch_without_files_brings_the_window_to_the_front(session: Session) -> None:

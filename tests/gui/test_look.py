@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import driving
@@ -127,6 +128,18 @@ def test_memory_is_allowed_at_once(qtbot: QtBot, window: MainWindow, store: Sett
     window.set_memory(MemoryBudget(7))  # less than is offered: it stays so
     assert dialog.memory.currentText() == "400 MB"
     assert store.current.memory == 7
+
+
+def test_one_window_is_a_choice(qtbot: QtBot, window: MainWindow, store: SettingsStore) -> None:
+    window.show_settings()
+    dialog = window.findChild(SettingsDialog)
+    assert dialog is not None
+    assert dialog.one_window.isChecked()
+    dialog.one_window.setFocus()
+    qtbot.keyClick(dialog.one_window, Key.Key_Space)
+    assert not store.current.one_window
+    store.update(lambda before: replace(before, one_window=True))  # by another window
+    assert dialog.one_window.isChecked()
 
 
 def test_each_control_of_the_dialog_says_what_it_does(qtbot: QtBot, window: MainWindow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from inspector.gui import settings as module
 from inspector.gui.main_window import MainWindow
-from inspector.gui.settings import Session, Settings, SettingsStore
+from inspector.gui.settings import Session, Settings, SettingsStore, look_at_settings
 from inspector.gui.theme import Theme
 
 #: Text as names of files can have it, a lone surrogate for a byte that is no UTF-8 included.
@@ -56,6 +57,17 @@ values = st.one_of(
 )
 KEYS = [key for key, _ in module._KEYS.values()]
 lines = st.tuples(st.sampled_from(KEYS), values)
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Iterator[Path]:
+    """The file of the user who runs the program, which is not there yet."""
+    ini, user = QSettings.Format.IniFormat, QSettings.Scope.UserScope
+    before = Path(QSettings(ini, user, "folder", "file").fileName()).parents[1]
+    QSettings.setPath(ini, user, str(tmp_path))
+    (tmp_path / "tensor-inspector").mkdir()
+    yield tmp_path / "tensor-inspector" / "window.ini"
+    QSettings.setPath(ini, user, str(before))
 
 
 def test_each_setting_has_a_key_of_its_own() -> None:
@@ -126,6 +138,29 @@ def test_what_qt_may_not_look_at_is_moved_aside(tmp_path: Path, content: bytes) 
     assert store.current == Settings()
     assert "window.ini.unreadable" in store.problem
     assert (tmp_path / "window.ini.unreadable").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"[program]\nzoom=90\n", Settings(zoom=90)),
+        (b"[program]\nzoom=90\nno sense\n[broken\n", Settings(zoom=90)),
+        (b"[program]\nzoom=@Variant(\\0\\0\\0\\t\\x7f\\xff\\xff\\xff)\n", Settings()),
+        (b"\0[\xff", Settings()),
+    ],
+)
+def test_who_only_looks_changes_nothing(user_file: Path, content: bytes, found: Settings) -> None:
+    user_file.write_bytes(content)
+    assert look_at_settings() == found
+    assert user_file.read_bytes() == content
+    assert [path.name for path in user_file.parent.iterdir()] == ["window.ini"]
+
+
+def test_who_only_looks_finds_the_usual_ones_where_there_are_none(user_file: Path) -> None:
+    assert look_at_settings() == Settings()
+    assert not user_file.exists()
+    user_file.mkdir()
+    assert look_at_settings() == Settings()
 
 
 def test_of_a_damaged_file_the_rest_is_read(tmp_path: Path) -> None:
