@@ -148,7 +148,11 @@ def caption(tile: Tile, reduction: str) -> str:
     plan = tile.plan
     if plan.block_rows * plan.block_columns == 1:
         return ""
-    block = f"{plan.block_rows:,} × {plan.block_columns:,}"
     if not tile.exact:
         return f"sample {tile.sample}" if tile.sample else "sample"
-    return f"1 pixel = {reduction} of {block} cells"
+    return f"1 pixel = {reduction} of {block_text(tile)} cells"
+
+
+def block_text(tile: Tile) -> str:
+    """How many cells a pixel of a tile stands for, down and across."""
+    return f"{tile.plan.block_rows:,} × {tile.plan.block_columns:,}"

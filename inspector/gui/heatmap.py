@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from inspector.analysis.summary import Analysis
 from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, render_tile
 from inspector.gui.cell_numbers import MOST, read_texts
-from inspector.gui.colours import Colouring, Picture, caption, paint, picture
+from inspector.gui.colours import Colouring, Picture, block_text, caption, paint, picture
 from inspector.gui.focus_ring import FocusRing
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.labels import swatch
@@ -25,6 +25,7 @@ from inspector.gui.position import Position
 from inspector.gui.profiles import Profiles
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb
+from inspector.gui.tree_parts import FittingLine
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 
@@ -40,6 +41,8 @@ _EXPLAINED: Final = (
     "all of it. NaN and infinities have colours of their own, also where a pixel stands for many "
     "cells. A single row or column is drawn as a curve; beside the picture, the current ones are."
 )
+#: Between the colours' names and what a pixel stands for (px).
+_BETWEEN: Final = 12
 #: Milliseconds for which the view has to rest before a finer picture is read.
 _SETTLE: Final = 40
 
@@ -101,13 +104,14 @@ class Heatmap(QWidget):
         self.plot.take_palette(self.palette())
 
     def _build_captions(self) -> QHBoxLayout:
-        self._caption = QLabel()
+        self._caption = FittingLine()
+        self._caption.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._legend = QLabel()
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         captions = QHBoxLayout()
+        captions.setSpacing(_BETWEEN)
         captions.addWidget(self._legend)
-        captions.addStretch(1)
-        captions.addWidget(self._caption)
+        captions.addWidget(self._caption, 1)
         return captions
 
     def _connect(self) -> None:
@@ -341,7 +345,10 @@ class Heatmap(QWidget):
 
     def _show_captions(self) -> None:
         shown = self._detail or self._overview
-        self._caption.setText(caption(shown.tile, self.reduction) if shown else "")
+        text = caption(shown.tile, self.reduction) if shown else ""
+        shorter = (block_text(shown.tile),) if shown and text and shown.tile.exact else ()
+        self._caption.set_texts((text, *shorter))
+        self._caption.setToolTip(text)
         marks = self._overview.tile.marks if self._overview else None
         parts = [
             f"{swatch(colour, self.palette())} {name}"

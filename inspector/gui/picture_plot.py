@@ -14,7 +14,7 @@ from inspector.analysis.tiles import TilePlan, plan_tile
 from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
-from inspector.gui.plot_axis import IndexAxis
+from inspector.gui.plot_axis import BarAxis, IndexAxis
 from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
@@ -33,6 +33,8 @@ _ROOM: Final = (480, 190)
 _BAND: Final = 26
 #: Between the picture and its profiles (px): half of the number at the end of either axis.
 _GAP: Final = 10
+#: Lines of text as high as the plot is at least, if its axes have names.
+_NAMED: Final = 8
 #: No limit to a size in a layout (Qt's QWIDGETSIZE_MAX).
 _ANY: Final = 16777215
 
@@ -81,11 +83,11 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self.numbers = CellNumbers(self._box)
         self._shown: list[Picture | None] = [None, None]
         self._bar: Any = pg.ColorBarItem(interactive=False, width=14, colorMapMenu=False)
+        self._bar.axis = BarAxis()
+        self._bar.setAxisItems({"right": self._bar.axis})
+        self._bar.axis.unlinkFromView()  # it has a range of its own
         self._bar.setImageItem([], insert_in=self.getPlotItem())
         self._add_profiles()
-        # Each tick is several calls from Python: most of what a repaint costs.
-        self._bar.axis.setStyle(maxTickLevel=0)
-        self._bar.axis.enableAutoSIPrefix(False)
         self._take_font()
         scene = self.scene()
         # Nothing here is so small that one has to click beside it, and what is near the mouse is
@@ -107,6 +109,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         layout.removeItem(self.getPlotItem().titleLabel)  # it is empty
         layout.addItem(self.row_pane.axis, 0, 0)
         layout.addItem(self.row_pane, 0, 1)
+        layout.addItem(self.column_pane.heading, 0, 3)
         layout.addItem(self.column_pane, 2, 3)
         layout.addItem(self.column_pane.axis, 3, 3)
         for axis in (self.row_pane.axis, self._axes["left"]):
@@ -180,12 +183,20 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         layout.setRowFixedHeight(1, _GAP if panes else 0)
         layout.setColumnFixedWidth(2, _GAP if self.column_pane in panes else 0)
         layout.setColumnFixedWidth(3, sizes[1] if self.column_pane in panes else 0)
-        # Beside the band of colours alone, their bar would have too little room.
-        layout.removeItem(self._bar)
+        # Beside the band of colours alone, their bar would have too little room; above the bar, the
+        # heading of a column has some.
+        for item in (self._bar, self.column_pane.heading):
+            layout.removeItem(item)
         layout.addItem(self._bar, *((0, 5, 3, 1) if self.is_line else (2, 5, 1, 1)))
+        layout.addItem(self.column_pane.heading, 0, 3, 1, 2 if self.is_line else 3)
         for pane in (self.row_pane, self.column_pane):
             pane.setVisible(pane in panes)
             pane.axis.setVisible(pane in panes)
+        self.column_pane.heading.setVisible(self.column_pane in panes)
+        named = self.height() >= _NAMED * self.fontMetrics().height()
+        for axis in self._axes.values():
+            if axis.labelText and axis.label.isVisible() != named:
+                axis.showLabel(named)
         layout.activate()  # at once, so that nothing is read for a size that is no more
         self.arranged.emit()
 

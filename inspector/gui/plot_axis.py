@@ -103,6 +103,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
             across.append(rect.width() if is_left else rect.height())
             if self.boundingRect() & rect == rect:
                 numbers.append((rect, _ALIGNED[is_left], text))
+        numbers = _apart(numbers)
         if max(across) != self._widest:
             self._widest = max(across)
             self._updateMaxTextSize(self._widest)
@@ -140,6 +141,30 @@ _ALIGNED: Final = (
     Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextDontClip,
     Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip,
 )
+
+
+class BarAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """pyqtgraph's axis to the right of a bar of colours, less the numbers that overlap others."""
+
+    def __init__(self) -> None:
+        super().__init__("right")
+        # Each tick is several calls from Python: most of what a repaint costs.
+        self.setStyle(maxTickLevel=0)
+        self.enableAutoSIPrefix(False)
+
+    def generateDrawSpecs(self, painter: QPainter) -> tuple[Any, list[Any], list[Any]]:
+        """The line, the ticks and the numbers with their places."""
+        line, lines, numbers = super().generateDrawSpecs(painter)
+        return line, lines, _apart(numbers)
+
+
+def _apart(numbers: list[tuple[QRectF, Any, str]]) -> list[tuple[QRectF, Any, str]]:
+    """As many of some numbers with their places as can be read, where the font is large."""
+    kept: list[tuple[QRectF, Any, str]] = []
+    for number in numbers:
+        if not any(number[0].intersects(other[0]) for other in kept):
+            kept.append(number)
+    return kept
 
 
 class IndexAxis(PlotAxis):

@@ -17,9 +17,11 @@ from PySide6.QtGui import (
     QPainterPath,
     QPalette,
 )
+from PySide6.QtWidgets import QSizePolicy
 
 from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
+from inspector.gui.fonts import scaled
 from inspector.gui.levels import Levels
 from inspector.gui.plot_axis import PlotAxis
 from inspector.gui.theme import faint
@@ -53,6 +55,10 @@ def axis_width(font: QFont) -> int:
     return QFontMetrics(font).horizontalAdvance("−0.0000") + _BESIDE
 
 
+#: How many captions a pane is high at least, if its curve keeps clear of its own.
+_MOST_CAPTION: Final = 3
+
+
 class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no types
     """Draws one curve along one axis of the picture, whatever part of it that shows.
 
@@ -81,6 +87,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._paths: tuple[QPainterPath, QPainterPath] | None = None
         self._colours: dict[str, QColor] = {}
         self.axis = PlotAxis("bottom" if upright else "left")
+        #: What an upright pane says of itself, to lie above it: it has no room for words.
+        self.heading = _Heading(self)
         self.axis.setStyle(hideOverlappingLabels=_BEYOND)
         self.setFlag(self.GraphicsItemFlag.ItemClipsToShape)
         for signal in (box.sigRangeChanged, box.sigResized, self.geometryChanged):
@@ -117,6 +125,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         """Draw another curve, or none."""
         self._curve = curve
         self._arrange()
+        self.heading.update()
 
     def show_cell(self, cell: int) -> None:
         """Mark another cell along the curve."""
@@ -188,12 +197,21 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             if part.start < part.stop:
                 self._scale = value_scale(low[part], high[part], self._linear)
             below, above = (bool((self._curve.marks & flags).any()) for flags in (5, 2))
-            self._rooms = _ROOM + 2 * _MARK * below, _ROOM + _MARK * above
+            self._rooms = (
+                _ROOM + 2 * _MARK * below,
+                _ROOM + _MARK * above + self._caption_room(),
+            )
         self.update()
         numbered = self._scale, self._rooms, self._breadth(), self.font()
         if numbered != self._numbered:
             self._numbered = numbered
             self._number()
+
+    def _caption_room(self) -> float:
+        """How high the caption is (px), where the curve can keep clear of it."""
+        height = QFontMetricsF(_caption_font(self.font())).height()
+        fits = bool(self.caption()) and height * _MOST_CAPTION <= self._breadth()
+        return 0.0 if self._upright or not fits else height
 
     def _number(self) -> None:
         """Number the scale, of which there is another."""
@@ -257,7 +275,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             outline, inside = self._paths
             painter.fillPath(inside, colours["inside"])
             painter.strokePath(outline, pg.mkPen(colours["line"], width=1))
-        self._paint_caption(painter)
+        if not self._upright:
+            self._paint_caption(painter, self._curve)
         self._paint_marks(painter, self._curve)
 
     def _paint_marks(self, painter: QPainter, curve: Curve) -> None:
@@ -288,18 +307,16 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
                 painter.fillRect(mark, QColor(*colour))
                 painter.drawRect(mark.adjusted(-1, -1, 0, 0))
 
-    def _paint_caption(self, painter: QPainter) -> None:
+    def _paint_caption(self, painter: QPainter, curve: Curve) -> None:
         text = self.caption()
         if not text:
             return
-        font = painter.font()
-        font.setPointSizeF(font.pointSizeF() * 0.9)
-        painter.setFont(font)
+        painter.setFont(_caption_font(self.font()))
         measures = painter.fontMetrics()
         width = min(measures.horizontalAdvance(text) + 10.0, self.width())
         place = QRectF(self.width() - width, 0, width, measures.height())
-        if self._rooms[1] > _ROOM:  # the marks there stay in sight
-            place.translate(*((-_MARK, 0) if self._upright else (0, _MARK)))
+        if (curve.marks & 2).any():  # the marks there stay in sight
+            place.translate(0, _MARK)
         painter.fillRect(place, self._colours["ground"])
         painter.setPen(self._colours["text"])
         text = measures.elidedText(text, Qt.TextElideMode.ElideMiddle, int(width))
@@ -343,6 +360,32 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self.axis.setPen(faint(colours))
         self.axis.setTextPen(faint(colours))
         self.update()
+        self.heading.update()
+
+    def paint_heading(self, painter: QPainter, place: QRectF) -> None:
+        """Say above the pane what is drawn in it."""
+        painter.setFont(_caption_font(self.font()))
+        painter.setPen(self._colours["text"])
+        measures = painter.fontMetrics()
+        text = measures.elidedText(self.caption(), Qt.TextElideMode.ElideMiddle, int(place.width()))
+        painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, text)
+
+
+class _Heading(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """The caption of a pane, at the bottom of its own place."""
+
+    def __init__(self, pane: ProfilePane) -> None:
+        super().__init__()
+        self._pane = pane
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+
+    def paint(self, painter: QPainter, *_: Any) -> None:
+        self._pane.paint_heading(painter, QRectF(self.rect()))
+
+
+def _caption_font(font: QFont) -> QFont:
+    """The font of what a pane says of itself, beside that of its axis."""
+    return scaled(font, 0.9)
 
 
 def _runs(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:

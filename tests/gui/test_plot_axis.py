@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import combinations, pairwise
 from typing import Any
 
 import pyqtgraph as pg
 import pytest
-from PySide6.QtGui import QFont, QImage
+from PySide6.QtGui import QFont, QImage, QPainter
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from inspector.gui.plot_axis import PlotAxis
+from inspector.gui.plot_axis import BarAxis, PlotAxis
 
 
 class Plots:
@@ -102,3 +103,33 @@ def test_nothing_stays_as_it_was(qtbot: QtBot) -> None:
     plots.resize(500, 200)
     seen.append(plain(plots))
     assert [one != other for one, other in pairwise(seen)] == [True] * (len(seen) - 1)
+
+
+@pytest.mark.parametrize("made", [lambda: PlotAxis("left"), BarAxis])
+def test_numbers_in_a_large_font_do_not_overlap(
+    qtbot: QtBot, made: Callable[[], pg.AxisItem]
+) -> None:
+    axis = made()
+    plot = pg.PlotWidget(axisItems={axis.orientation: axis})
+    plot.hideAxis("bottom")
+    qtbot.addWidget(plot)
+    plot.setFixedSize(300, 110)
+    plot.getViewBox().setRange(yRange=(0, 100), padding=0)
+    plot.show()
+    image, drawn = QImage(10, 10, QImage.Format.Format_RGB32), []
+    for size in (7, 30):
+        font = QFont()
+        font.setPointSizeF(size)
+        axis.setTickFont(font)
+        axis.setWidth(100)
+        QApplication.sendPostedEvents()
+        painter = QPainter(image)
+        painter.setFont(font)
+        _, ticks, numbers = axis.generateDrawSpecs(painter)
+        painter.end()
+        places = [place for place, _, _ in numbers]
+        assert not any(one.intersects(other) for one, other in combinations(places, 2))
+        drawn.append((len(ticks), len(numbers)))
+    # Where they have no room, their ticks are still there.
+    assert drawn[1][0] == drawn[0][0]
+    assert 0 < drawn[1][1] < drawn[0][1]

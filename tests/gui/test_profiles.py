@@ -10,7 +10,7 @@ import pytest
 import torch
 from driving import idle, show, turn_wheel
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt, QTimer
-from PySide6.QtGui import QAction, QImage
+from PySide6.QtGui import QAction, QFontMetrics, QImage, QPalette
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -404,6 +404,30 @@ def test_nan_and_infinities_have_their_colours_at_the_edges(
         middle = sum(y for _, y in found) / len(found)
         assert middle == pytest.approx(column.along(cell), abs=3)
         assert max(x for x, _ in found) < image.width() / 2
+
+
+@pytest.mark.parametrize("size", [(1000, 700), (1600, 900)])
+def test_the_words_of_a_profile_are_not_over_its_curve(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    torch.save({"w": torch.randn(2, 3, 300, 4000).clamp(-1, 1) + 5}, tmp_path / "w.pt")
+    page = ready(qtbot, window, tmp_path / "w.pt", "w")
+    window.resize(*size)
+    idle(qtbot, window)
+    row, column = panes(page)
+    assert "1 pixel" in row.caption()
+    words, line = window.palette().color(QPalette.ColorRole.Text), column._colours["line"]
+    image = image_of(page, row)
+    curve = [y for _, y in places_of(image, line.getRgb()[:3])]
+    text = [y for _, y in places_of(image, words.getRgb()[:3])]
+    assert text
+    assert max(text) < min(curve)
+    # The column has no room for words: they are above it, as wide as they are.
+    heading, bar = column.heading.sceneBoundingRect(), page.heatmap.plot._bar
+    assert heading.bottom() <= column.sceneBoundingRect().top()
+    assert places_of(image_of(page, column), words.getRgb()[:3]) == []
+    assert heading.right() == pytest.approx(bar.sceneBoundingRect().right())
+    assert QFontMetrics(column.font()).horizontalAdvance(column.caption()) <= heading.width()
 
 
 def test_one_nan_of_many_is_seen_at_every_zoom(
