@@ -13,7 +13,6 @@ from PySide6.QtCore import (
     QEvent,
     QEventLoop,
     QMessageLogContext,
-    QSize,
     Qt,
     QThread,
     QTimer,
@@ -36,6 +35,7 @@ from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.settings import Settings, SettingsStore
 from inspector.gui.theme import Appearance, Theme
+from inspector.gui.within_screen import room_of
 from inspector.resources import resource_path
 
 #: Milliseconds for which nothing may run before a screenshot counts as final: longer than every
@@ -47,9 +47,6 @@ _TURN = 200
 
 #: Milliseconds for which a window says why it is a second one.
 _NOTICE = 30_000
-
-#: Pixels that a window's title takes of the screen, about.
-_TITLE_BAR = 40
 
 #: The windows that `show_object` opened, until they are closed: Qt does not keep them.
 _shown: set[MainWindow] = set()
@@ -128,11 +125,8 @@ def run_window(
 
 def fit_to_screen(window: MainWindow) -> None:
     """Leave the status bar on the screen, on one that is no larger than the window likes to be."""
-    screen = window.screen()
-    if screen is None or QApplication.platformName() == "offscreen":  # which no one looks at
-        return
-    room = screen.availableSize() - QSize(0, _TITLE_BAR)
-    window.resize(window.size().boundedTo(room))
+    if QApplication.platformName() != "offscreen":  # which no one looks at
+        window.resize(window.size().boundedTo(room_of(window)))
 
 
 def listen(meeting: Meeting, window: MainWindow) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QSizePolicy
 
 from inspector.analysis.histogram import Histogram
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
+from inspector.gui.plot_axis import PlotAxis
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 
@@ -25,18 +27,19 @@ class HistogramPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no ty
     """Bars over the values. Lives on the GUI thread."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._axis = PlotAxis("bottom")
+        super().__init__(axisItems={"bottom": self._axis})
         self.setAcceptDrops(False)
         self.setMenuEnabled(False)
         self.hideButtons()
         self.setMouseEnabled(x=False, y=False)
         self.setMinimumHeight(70)
+        # It takes what the figures above leave.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setAccessibleName("Histogram")
         # Its levels are typed as well: Levels > By hand.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hideAxis("left")
-        self._axis: Any = self.getPlotItem().getAxis("bottom")
-        self._axis.setStyle(maxTickLevel=0)
         self.curve: Any = pg.PlotCurveItem([0, 1], [0], stepMode="center", fillLevel=0)
         self.addItem(self.curve)
         #: The two levels.

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QMainWindow,
     QSplitter,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -49,6 +48,7 @@ from inspector.gui.tensor_tree import TensorTree
 from inspector.gui.theme import Theme
 from inspector.gui.view_settings import set_sizes, show_settings, with_page
 from inspector.gui.welcome import WelcomePage
+from inspector.gui.within_screen import PageColumn, room_of
 from inspector.resources import resource_path
 
 if TYPE_CHECKING:
@@ -121,18 +121,11 @@ class MainWindow(QMainWindow):
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.addWidget(self.tree)
         self.change_bar = ChangeBar()
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
         self.notice = Notice()
-        column.addWidget(self.notice)
-        column.addWidget(self.change_bar)
-        column.addWidget(self.pages, 1)
         self.double_click = DoubleClick(self.runner, self)
-        column.addWidget(self.double_click.bar)
-        column.addWidget(self.double_click.notice)
-        self._splitter.addWidget(right)
+        above = self.notice, self.change_bar
+        below = self.double_click.bar, self.double_click.notice
+        self._splitter.addWidget(PageColumn(above, self.pages, below, self._room_for_pages))
         self.watch = FileWatch(self.runner, lambda: self.files, self)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setChildrenCollapsible(False)
@@ -148,6 +141,12 @@ class MainWindow(QMainWindow):
         FocusFrames(self)
         SplitterKeys(self._splitter, "the tensors and the chosen one")
         self._lead_tab()
+
+    def _room_for_pages(self) -> QSize:
+        """How large the pages and their strips may be for the window to fit on its screen, px."""
+        beside = self.tree.minimumSizeHint().width() + self._splitter.handleWidth()
+        bars = self.menuBar().sizeHint().height() + self.statusBar().minimumSizeHint().height()
+        return room_of(self) - QSize(beside, bars)
 
     def _lead_tab(self) -> None:
         """Have Tab lead through the window as it is read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from inspector.gui.fonts import fixed_font, scaled
 from inspector.gui.status_line import ReadOut
@@ -14,7 +14,7 @@ from inspector.gui.status_line import ReadOut
 _LARGE: Final = 2.5
 
 
-class ScalarView(QWidget):
+class ScalarView(QScrollArea):
     """Stands in the place of picture and grid, which one number does not need."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -26,7 +26,11 @@ class ScalarView(QWidget):
         self._number.setAccessibleDescription("The number")
         self._bits.setAccessibleDescription("Its bits")
         self._bits.setTextFormat(Qt.TextFormat.RichText)
-        layout = QVBoxLayout(self)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidgetResizable(True)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         layout.setSpacing(16)
         layout.addStretch(1)
         for label in (self._number, self._bits):
@@ -37,6 +41,9 @@ class ScalarView(QWidget):
             label.setWordWrap(True)
             layout.addWidget(label, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
+        self.setWidget(content)
+        for background in (self.viewport(), content):
+            background.setAutoFillBackground(False)
 
     def _take_font(self) -> None:
         font = scaled(self.font(), _LARGE)

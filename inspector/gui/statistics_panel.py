@@ -33,6 +33,7 @@ from inspector.gui.levels import Levels
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
+from inspector.gui.within_screen import Shortened
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
 from inspector.values.text import number_text
@@ -68,6 +69,8 @@ _TIPS: Final = {key: tip for key, _, tip in _ROWS + _MORE}
 _CHARACTERS: Final = 14
 #: Characters of where a figure was found that can be read at least; the rest is in its tooltip.
 _PLACE_CHARACTERS: Final = 12
+#: Figures that are seen at the least; where there is more room, all are.
+_LEAST_ROWS: Final = 3
 _SWATCHES: Final[dict[str, Rgb]] = {
     "nan": NAN,
     "pos_inf": POSITIVE_INFINITY,
@@ -129,7 +132,7 @@ class StatisticsPanel(QWidget):
         title.addStretch(1)
         title.addWidget(self._state)
         layout.addLayout(title)
-        layout.addLayout(self._build_figures())
+        layout.addWidget(Shortened(self._build_figures(), _LEAST_ROWS))
         #: The histogram, with the picture's levels.
         self.plot = HistogramPlot()
         self.plot.lines.dragged.connect(self.levels_dragged)
@@ -153,8 +156,10 @@ class StatisticsPanel(QWidget):
         self._later.timeout.connect(self._restart)
         return self.part_box
 
-    def _build_figures(self) -> QGridLayout:
-        grid = QGridLayout()
+    def _build_figures(self) -> QWidget:
+        figures = QWidget()
+        grid = QGridLayout(figures)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(2, 1)
@@ -174,7 +179,7 @@ class StatisticsPanel(QWidget):
             grid.addWidget(figure, row, 1)
             grid.addWidget(place, row, 2)
             self._names[key], self._figures[key], self._places[key] = label, figure, place
-        return grid
+        return figures
 
     def _take_font(self) -> None:
         for figure in self._figures.values():

@@ -35,6 +35,7 @@ class WelcomePage(QWidget):
         )
         promise = QLabel("Nothing in a file is ever executed, and your file is never changed.")
         for label in (formats, promise):
+            label.setWordWrap(True)
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         open_button, sample = QPushButton("Open a checkpoint…"), QPushButton("Open the sample")
         open_button.setToolTip("Choose one or more files (Ctrl+O)")
@@ -64,7 +65,6 @@ class WelcomePage(QWidget):
         layout.addLayout(row)
         layout.addSpacing(8)
         promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        promise.setWordWrap(True)
         layout.addWidget(promise)
         layout.addStretch(3)
 

@@ -221,10 +221,10 @@ def test_a_window_that_grew_with_its_words_shrinks_with_them(
 ) -> None:
     torch.save({"w": torch.arange(24.0).reshape(2, 3, 4)}, tmp_path / "w.pt")
     driving.show(qtbot, window, tmp_path / "w.pt", "w")
-    window.resize(900, 600)
+    window.resize(720, 500)
     before = window.size()
     theme.set_zoom(max(ZOOMS))
-    qtbot.waitUntil(lambda: window.width() > before.width())
+    qtbot.waitUntil(lambda: window.width() > before.width() and window.height() > before.height())
     theme.set_zoom(100)
     qtbot.waitUntil(lambda: window.size() == before)
     window.resize(1100, 700)
