@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 from inspector.gui.colours import Picture
 from inspector.gui.fonts import fixed_font
 from inspector.gui.grid_painter import takes_black
+from inspector.gui.plot_axis import line_width
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.planes import plane_values
 from inspector.values.regions import Plane
@@ -60,7 +61,7 @@ def read_texts(
 def fitting_texts(elements: Array, characters: int) -> list[list[str]]:
     """A 2-D array's numbers, floats with the most digits with which all fit, or else two.
 
-    Where less than half of them fit, none is written: a few would look as if they meant more.
+    Where less than three in four fit, none is written: a few would look as if they meant more.
     """
     texts: list[list[str]] = []
     for digits in _DIGITS:
@@ -71,7 +72,7 @@ def fitting_texts(elements: Array, characters: int) -> list[list[str]]:
             break
     kept = [[text if len(text) <= characters else "" for text in row] for row in texts]
     fitting = sum(text != "" for row in kept for text in row)
-    return kept if 2 * fitting >= elements.size else [[""] * len(row) for row in kept]
+    return kept if 4 * fitting >= 3 * elements.size else [[""] * len(row) for row in kept]
 
 
 def _text(value: Any, digits: int) -> str:
@@ -168,7 +169,7 @@ class CellNumbers(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no 
                 x, y = (column - 0.5 - left) * width, (row - 0.5 - top) * height
                 painter.drawText(QRectF(x, y, width, height), centre, text)
         row, column = self._cell
-        pen = pg.mkPen(self.frame, width=2)
+        pen = pg.mkPen(self.frame, width=2 * line_width(painter.device().devicePixelRatioF()))
         pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
         painter.setPen(pen)
         x, y = (column - 0.5 - left) * width, (row - 0.5 - top) * height

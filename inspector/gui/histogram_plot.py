@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy
 from inspector.analysis.histogram import Histogram
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
-from inspector.gui.plot_axis import PlotAxis
+from inspector.gui.plot_axis import PlotAxis, line_width
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 
@@ -88,6 +88,12 @@ class HistogramPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no ty
             ticks = [[(first + share * (last - first), text) for share, text in shares]]
         self._axis.setTicks(ticks)
 
+    def event(self, event: QEvent) -> bool:
+        """Draw for another screen's resolution, if the window comes to one."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange and hasattr(self, "lines"):
+            self._take_palette()
+        return bool(super().event(event))
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if not hasattr(self, "lines"):
@@ -101,12 +107,12 @@ class HistogramPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no ty
         self._axis.setTickFont(self.font())
 
     def _take_palette(self) -> None:
-        colours = self.palette()
+        colours, width = self.palette(), line_width(self.devicePixelRatioF())
         self.setBackground(colours.color(QPalette.ColorRole.Window))
-        self._axis.setPen(faint(colours))
+        self._axis.setPen(pg.mkPen(faint(colours), width=width))
         self._axis.setTextPen(faint(colours))
         bar = QColor(colours.color(QPalette.ColorRole.Highlight))
         self.curve.setPen(pg.mkPen(bar))
         bar.setAlphaF(0.55)
         self.curve.setBrush(bar)
-        self.lines.take_palette(colours)
+        self.lines.take_palette(colours, width)

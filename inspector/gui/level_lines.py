@@ -110,9 +110,9 @@ class LevelLines(QObject):
         self._other = None
         self._place()
 
-    def take_palette(self, colours: QPalette) -> None:
-        """Take up the colours of the window."""
+    def take_palette(self, colours: QPalette, width: int) -> None:
+        """Take up the colours of the window, and how many of its pixels a thin line is wide."""
         text = colours.color(QPalette.ColorRole.Text)
         for line in self.lines:
-            line.setPen(pg.mkPen(text, width=1, style=Qt.PenStyle.DashLine))
-            line.setHoverPen(pg.mkPen(colours.color(QPalette.ColorRole.Highlight), width=3))
+            line.setPen(pg.mkPen(text, width=width, style=Qt.PenStyle.DashLine))
+            line.setHoverPen(pg.mkPen(colours.color(QPalette.ColorRole.Highlight), width=3 * width))

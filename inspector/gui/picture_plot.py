@@ -14,7 +14,7 @@ from inspector.analysis.tiles import TilePlan, plan_tile
 from inspector.gui.cell_numbers import CellNumbers, CellTexts
 from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
-from inspector.gui.plot_axis import BarAxis, IndexAxis
+from inspector.gui.plot_axis import BarAxis, IndexAxis, line_width
 from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
@@ -35,6 +35,8 @@ _BAND: Final = 26
 _GAP: Final = 10
 #: Lines of text as high as the plot is at least, if its axes have names.
 _NAMED: Final = 8
+#: Between what is drawn and the bar of colours (px).
+_BEFORE_BAR: Final = 6
 #: No limit to a size in a layout (Qt's QWIDGETSIZE_MAX).
 _ANY: Final = 16777215
 
@@ -86,6 +88,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._bar.axis = BarAxis()
         self._bar.setAxisItems({"right": self._bar.axis})
         self._bar.axis.unlinkFromView()  # it has a range of its own
+        self._bar.layout.setContentsMargins(_BEFORE_BAR, 1, 1, 1)
         self._bar.setImageItem([], insert_in=self.getPlotItem())
         self._add_profiles()
         self._take_font()
@@ -368,6 +371,13 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         for pane in (self.row_pane, self.column_pane):
             pane.take_font(font)
 
+    def event(self, event: QEvent) -> bool:
+        """Draw for another screen's resolution, if the window comes to one."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange and hasattr(self, "_bar"):
+            self.take_palette(self.palette())
+            self.moved.emit()
+        return bool(super().event(event))
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange and hasattr(self, "_bar"):
@@ -376,19 +386,19 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
 
     def take_palette(self, colours: QPalette) -> None:
         """Take up the colours of the window."""
-        weak = faint(colours)
+        weak, width = faint(colours), line_width(self.devicePixelRatioF())
         self.setBackground(colours.color(QPalette.ColorRole.Window))
         for axis in self._axes.values():
-            axis.setPen(weak)
+            axis.setPen(pg.mkPen(weak, width=width))
             axis.setTextPen(weak)
-        self._bar.axis.setPen(weak)
+        self._bar.axis.setPen(pg.mkPen(weak, width=width))
         self._bar.axis.setTextPen(colours.color(QPalette.ColorRole.Text))
         cross = colours.color(QPalette.ColorRole.Highlight)
         for line in self._cross:
-            line.setPen(pg.mkPen(cross, width=1))
+            line.setPen(pg.mkPen(cross, width=width))
         self.numbers.frame = colours.color(QPalette.ColorRole.Highlight)
         for pane in (self.row_pane, self.column_pane):
-            pane.take_palette(colours)
+            pane.take_palette(colours, width)
 
 
 def _is_over(item: Any, point: QPointF) -> bool:

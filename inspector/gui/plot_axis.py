@@ -14,6 +14,14 @@ from PySide6.QtGui import QFont, QPainter, QPen
 _REMEMBERED: Final = 1000
 
 
+def line_width(ratio: float) -> int:
+    """How many of the screen's pixels a thin line is wide, where that many are one px.
+
+    pyqtgraph's lines are as wide as they are told in the screen's pixels, whatever its resolution.
+    """
+    return max(1, int(ratio))
+
+
 class PlotAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     """An axis on the left or at the bottom, with one level of ticks that all have a number.
 

@@ -23,7 +23,7 @@ from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
 from inspector.gui.fonts import scaled
 from inspector.gui.levels import Levels
-from inspector.gui.plot_axis import PlotAxis
+from inspector.gui.plot_axis import PlotAxis, line_width
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import thinned, value_scale, value_ticks
 
@@ -270,14 +270,24 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         if self._curve is None:
             return
         if self._scale is not None:
-            if self._paths is None:
-                self._paths = self._make_paths(self._curve, self._scale)
-            outline, inside = self._paths
-            painter.fillPath(inside, colours["inside"])
-            painter.strokePath(outline, pg.mkPen(colours["line"], width=1))
+            self._paint_curve(painter, self._curve, self._scale)
         if not self._upright:
             self._paint_caption(painter, self._curve)
         self._paint_marks(painter, self._curve)
+
+    def _paint_curve(self, painter: QPainter, curve: Curve, scale: Levels) -> None:
+        if self._paths is None:
+            self._paths = self._make_paths(curve, scale)
+        outline, inside = self._paths
+        painter.save()
+        painter.fillPath(inside, self._colours["inside"])
+        # Steps, a little down and to the right of themselves: wider lines, which would take Qt a
+        # hundred times as long.
+        ratio = painter.device().devicePixelRatioF()
+        for _ in range(line_width(ratio)):
+            painter.strokePath(outline, pg.mkPen(self._colours["line"], width=1))
+            painter.translate(1 / ratio, 1 / ratio)
+        painter.restore()
 
     def _paint_marks(self, painter: QPainter, curve: Curve) -> None:
         """At the edges, over each place that holds a NaN or an infinity, in its colour."""
@@ -338,8 +348,8 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         """Move the picture along this pane."""
         self._box.mouseDragEvent(event, axis=1 if self._upright else 0)
 
-    def take_palette(self, colours: QPalette) -> None:
-        """Take up the colours of the window."""
+    def take_palette(self, colours: QPalette, width: int) -> None:
+        """Take up the colours of the window, and the width of its axis' lines."""
         role = QPalette.ColorRole
         inside, cross = (QColor(colours.color(role.Highlight)) for _ in range(2))
         inside.setAlphaF(0.45)
@@ -357,7 +367,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             "text": colours.color(role.Text),
             "outline": faint(colours),
         }
-        self.axis.setPen(faint(colours))
+        self.axis.setPen(pg.mkPen(faint(colours), width=width))
         self.axis.setTextPen(faint(colours))
         self.update()
         self.heading.update()

@@ -303,7 +303,7 @@ def test_numbers_fit_or_are_not_there(rows: list[list[float]], characters: int) 
         for text, value in zip(line, values, strict=True)
         if text
     ]
-    assert not written or 2 * len(written) >= array.size
+    assert not written or 4 * len(written) >= 3 * array.size
     for text, value in written:
         assert len(text) <= characters
         assert float(text) == pytest.approx(value, rel=0.05, nan_ok=True)
@@ -311,7 +311,9 @@ def test_numbers_fit_or_are_not_there(rows: list[list[float]], characters: int) 
 
 def test_integers_are_written_with_all_their_digits() -> None:
     numbers = np.array([[-128, 7, 2**62 + 1]])
-    assert fitting_texts(numbers, 4) == [["-128", "7", ""]]
+    assert fitting_texts(numbers, 4) == [["", "", ""]]
+    few = np.array([[-128, 7, 0, 2**62 + 1]])
+    assert fitting_texts(few, 4) == [["-128", "7", "0", ""]]
     assert fitting_texts(numbers, 19) == [["-128", "7", str(2**62 + 1)]]
     assert fitting_texts(np.array([[True]]), 4) == [["True"]]
     assert fitting_texts(np.array([[1.5 - 2j]]), 6) == [["1.5-2j"]]
