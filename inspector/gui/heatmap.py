@@ -16,7 +16,7 @@ from inspector.gui.colours import Colouring, Picture, block_text, caption, paint
 from inspector.gui.focus_ring import FocusRing
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.labels import swatch
-from inspector.gui.levels import Limits
+from inspector.gui.levels import OF_ALL, Limits
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.picture_controls import PictureControls
 from inspector.gui.picture_keys import PictureKeys
@@ -41,6 +41,9 @@ _EXPLAINED: Final = (
     "all of it. NaN and infinities have colours of their own, also where a pixel stands for many "
     "cells. A single row or column is drawn as a curve; beside the picture, the current ones are."
 )
+#: What is said of levels of all the numbers as long as these are not counted.
+_NOT_EXACT: Final = "levels not yet exact"
+_STAND_IN: Final = "until all the tensor's numbers are counted, they are those of the pixels"
 #: Between the colours' names and what a pixel stands for (px).
 _BETWEEN: Final = 12
 #: Milliseconds for which the view has to rest before a finer picture is read.
@@ -66,6 +69,8 @@ class Heatmap(QWidget):
     levels_changed = Signal(object)
     #: A `Picture` of the whole plane, whenever it is drawn: a sample, the exact one, other colours.
     drawn = Signal(object)
+    #: Whether the levels that are chosen go by all of the tensor's numbers.
+    limits_wanted = Signal(bool)
 
     def __init__(
         self,
@@ -117,6 +122,9 @@ class Heatmap(QWidget):
     def _connect(self) -> None:
         controls, plot, position = self.controls, self.plot, self._position
         controls.recoloured.connect(self._recolour)
+        controls.levels.currentIndexChanged.connect(
+            lambda: self.limits_wanted.emit(controls.mode in OF_ALL)
+        )
         controls.reduced.connect(self._render)
         controls.squared.connect(plot.set_square)
         controls.fit_requested.connect(plot.fit)
@@ -346,9 +354,14 @@ class Heatmap(QWidget):
     def _show_captions(self) -> None:
         shown = self._detail or self._overview
         text = caption(shown.tile, self.reduction) if shown else ""
-        shorter = (block_text(shown.tile),) if shown and text and shown.tile.exact else ()
-        self._caption.set_texts((text, *shorter))
-        self._caption.setToolTip(text)
+        texts, tip = [text], text
+        if shown and text and shown.tile.exact:
+            texts.append(block_text(shown.tile))
+        if shown and shown.levels is not None and shown.colouring.levels.is_waiting:
+            texts = [*(f"{_NOT_EXACT}   {each}" for each in texts if each), _NOT_EXACT]
+            tip = f"{_NOT_EXACT}: {_STAND_IN}. {text}"
+        self._caption.set_texts(texts)
+        self._caption.setToolTip(tip)
         marks = self._overview.tile.marks if self._overview else None
         parts = [
             f"{swatch(colour, self.palette())} {name}"

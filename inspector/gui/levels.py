@@ -15,6 +15,9 @@ from inspector.analysis.tiles import Tile, finite_range, percentile_range
 
 LevelsMode = Literal["automatic", "symmetric", "full", "percentile", "hand"]
 
+#: Those that go by all the numbers of a tensor, not by the picture.
+OF_ALL: Final[tuple[LevelsMode, ...]] = ("symmetric", "full", "percentile")
+
 #: The largest number that there is.
 _MOST: Final = float(np.finfo(np.float64).max)
 
@@ -137,6 +140,13 @@ class LevelsChoice:
     logarithmic: bool = False
     hand: tuple[float, float] | None = None
     limits: Limits | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the picture's pixels stand in for numbers that are not known yet."""
+        if self.mode not in OF_ALL:
+            return False
+        return self.limits is None or (self.mode == "percentile" and not self.limits.percentile)
 
 
 def levels_of(tile: Tile, choice: LevelsChoice) -> Levels | None:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from inspector.analysis.tiles import Reduction
 from inspector.gui.colours import AUTOMATIC_MAP, COLOUR_MAPS, Colouring
-from inspector.gui.levels import LevelsChoice, LevelsMode, Limits
+from inspector.gui.levels import OF_ALL, LevelsChoice, LevelsMode, Limits
 from inspector.gui.theme import alarm
 from inspector.values.text import number_text
 
@@ -181,7 +181,7 @@ class PictureControls(QWidget):
         """How numbers become colours at present."""
         # Only what matters, so that nothing is painted again for the same colours.
         hand = self._hand if self.mode == "hand" else None
-        limits = self._limits if self.mode in ("symmetric", "full", "percentile") else None
+        limits = self._limits if self.mode in OF_ALL else None
         choice = LevelsChoice(self.mode, self.logarithmic.isChecked(), hand, limits)
         return Colouring(choice, _MAPS[self.maps.currentIndex()][0])
 

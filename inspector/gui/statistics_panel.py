@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal
@@ -25,9 +24,9 @@ from inspector.analysis.histogram import Histogram
 from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
+from inspector.gui.analyses import KeptAnalyses, WholeCount
 from inspector.gui.fonts import fixed_font
 from inspector.gui.histogram_plot import HistogramPlot
-from inspector.gui.kept_tiles import identity_of
 from inspector.gui.labels import swatch
 from inspector.gui.levels import Levels
 from inspector.gui.position import Position
@@ -87,9 +86,6 @@ _PARTS: Final[tuple[tuple[Part, str], ...]] = (
     ("selected", "Selected values"),
 )
 
-#: Results that are kept, in case that a tensor is looked at again.
-_KEPT: Final = 200
-
 #: Milliseconds from a change of the selection to the counting.
 _PAUSE: Final = 250
 
@@ -113,7 +109,12 @@ class StatisticsPanel(QWidget):
         self._found: Analysis | None = None
         #: What a sample says, for as long as the rest is being counted.
         self._sampled: Analysis | None = None
-        self._kept: OrderedDict[object, Analysis] = OrderedDict()
+        self._kept = KeptAnalyses()
+        #: What is counted of the whole tensor whatever is shown, and whether it is to be.
+        self._whole = WholeCount(runner, self._kept, _analyse, self)
+        self._whole.analysed.connect(self.analysed)
+        self._whole.failed.connect(self.failed)
+        self._whole_wanted = False
         #: The rows and columns that are selected in the values.
         self.selection: Callable[[], tuple[range, range]] | None = None
         self.setAccessibleName("Statistics")
@@ -218,8 +219,9 @@ class StatisticsPanel(QWidget):
         """The figures of the whole tensor; None unless they were counted."""
         source, found = self._position.source, self._found
         if self.part != "whole":
-            whole = None if source is None else Region.whole(source.shape)
-            found = None if source is None else self._kept.get((identity_of(source), whole))
+            found = None
+            if source is not None:
+                found = self._kept.find(source, Region.whole(source.shape))
         return None if found is None else found.statistics
 
     @property
@@ -282,6 +284,7 @@ class StatisticsPanel(QWidget):
         self._draw()
         self._later.stop()
         self._runner.supersede("statistics")
+        self._count_whole()
 
     def _count(self) -> None:
         """Have the figures counted, unless they are known."""
@@ -289,11 +292,9 @@ class StatisticsPanel(QWidget):
         if source is None:
             return
         region = self._region(source)
-        identity = identity_of(source)
-        place = None if identity is None else (identity, region)
-        if place in self._kept:
-            self._kept.move_to_end(place)
-            self._take(None, self._kept[place])
+        known = self._kept.find(source, region)
+        if known is not None:
+            self._take_exact(known)
             return
         self._state.setText("counting")
         self._runner.submit(
@@ -301,7 +302,7 @@ class StatisticsPanel(QWidget):
             Request(
                 work=partial(_analyse, source, region),
                 partial=self._show,
-                done=partial(self._take, place),
+                done=partial(self._take, source, region),
                 failed=self._fail,
                 progress=self._progress,
                 cancelled=lambda: self._stop("cancelled"),
@@ -309,6 +310,15 @@ class StatisticsPanel(QWidget):
                 title="Statistics",
             ),
         )
+
+    def want_whole(self, wanted: bool) -> None:
+        """Have the whole tensor counted, for somebody else, also while a part is shown here."""
+        self._whole_wanted = wanted
+        self._count_whole()
+
+    def _count_whole(self) -> None:
+        wanted = self._whole_wanted and self.part != "whole"
+        self._whole.count(self._position.source if wanted else None)
 
     @property
     def is_sample(self) -> bool:
@@ -355,11 +365,11 @@ class StatisticsPanel(QWidget):
             self._state.setText("counting")
             self._later.start()
 
-    def _take(self, place: object, found: Analysis) -> None:
-        if place is not None:
-            self._kept[place] = found
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+    def _take(self, source: ArraySource, region: Region, found: Analysis) -> None:
+        self._kept.keep(source, region, found)
+        self._take_exact(found)
+
+    def _take_exact(self, found: Analysis) -> None:
         self._show(found)
         self._state.setText("exact")
 

@@ -139,6 +139,7 @@ class TensorPage(QWidget):
         self.heatmap.levels_changed.connect(self.statistics.show_levels)
         self.statistics.levels_dragged.connect(self.heatmap.set_levels)
         self.statistics.analysed.connect(self.heatmap.take_analysis)
+        self.heatmap.limits_wanted.connect(self.statistics.want_whole)
         self.position.cell_changed.connect(self._tell_cell)
         self.position.plane_changed.connect(self._tell_cell)
         self.position.form_changed.connect(self._tell_cell)

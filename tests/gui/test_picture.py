@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +17,15 @@ from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from inspector.analysis.summary import Analysis, analyse
+from inspector.gui import statistics_panel
 from inspector.gui.cell_numbers import fitting_texts
 from inspector.gui.colours import lookup_table
 from inspector.gui.levels import Levels
 from inspector.gui.main_window import MainWindow
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.theme import NAN
+from inspector.values.regions import Region
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -117,6 +122,74 @@ def test_levels_stay_while_the_statistics_are_of_a_part(
     assert (levels(page).low, levels(page).high) == (-50, 30)
     choose(qtbot, window, page.statistics.part_box, "Whole tensor")
     assert (levels(page).low, levels(page).high) == (-50, 30)
+
+
+def test_levels_of_all_the_numbers_are_had_while_the_statistics_are_of_a_part(
+    qtbot: QtBot, window: MainWindow, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = show(qtbot, window, checkpoint, "weight")
+    choose(qtbot, window, page.heatmap.controls.levels, "Min to max")
+    choose(qtbot, window, page.statistics.part_box, "What is shown")
+    # Of this one, nothing but the plane of zeros is shown.
+    page = show(qtbot, window, checkpoint, "deep")
+    page.axes.held[0].number.setValue(1)
+
+    def is_of_plane() -> bool:
+        found = page.statistics.statistics
+        return found is not None and (found.minimum, found.maximum) == (0, 0)
+
+    qtbot.waitUntil(is_of_plane)
+    idle(qtbot, window)
+    assert (levels(page).low, levels(page).high) == (-50, 30)
+    assert "not yet exact" not in page.heatmap._caption.text()
+    # They are known now: other planes and other parts do not count them again.
+    counted: list[Region] = []
+
+    def noted(source: Any, region: Region, **heard: Any) -> Analysis:
+        counted.append(region)
+        return analyse(source, region, **heard)
+
+    monkeypatch.setattr(statistics_panel, "analyse", noted)
+    page.axes.held[0].number.setValue(0)
+    page.grid.select(range(2), range(2))
+    choose(qtbot, window, page.statistics.part_box, "Selected values")
+    qtbot.waitUntil(lambda: counted != [])
+    idle(qtbot, window)
+    assert page.source is not None
+    assert Region.whole(page.source.shape) not in counted
+
+
+def test_levels_that_are_not_exact_yet_say_so(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = torch.randn(1500, 1500)
+    weight[3, 4], weight[5, 6] = -50, 30
+    torch.save({"weight": weight}, tmp_path / "model.pt")
+    gate = threading.Event()
+
+    def held(*arguments: Any, **heard: Any) -> Analysis:
+        assert gate.wait(30)
+        return analyse(*arguments, **heard)
+
+    monkeypatch.setattr(statistics_panel, "analyse", held)
+    window.open_paths([tmp_path / "model.pt"], "weight")
+    qtbot.waitUntil(lambda: window.page is not None and window.page.heatmap.overview is not None)
+    page = window.page
+    assert page is not None
+    words = page.heatmap._caption
+    try:
+        assert "not yet exact" not in words.text()  # the automatic ones are the picture's own
+        # The mean of the pixels' cells: its range is not that of the numbers.
+        page.heatmap.controls.reductions.setCurrentText("Mean")
+        page.heatmap.controls.levels.setCurrentText("Min to max")
+        qtbot.waitUntil(lambda: words.text().startswith("levels not yet exact"))
+        assert (levels(page).low, levels(page).high) != (-50, 30)
+        assert "those of the pixels" in words.toolTip()
+    finally:
+        gate.set()
+    idle(qtbot, window)
+    assert (levels(page).low, levels(page).high) == (-50, 30)
+    assert "not yet exact" not in words.text()
 
 
 def test_levels_are_dragged_on_the_histogram(
