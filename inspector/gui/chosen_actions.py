@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
 
 from inspector.checkpoints.errors import InspectorError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ChosenActions(QObject):
-    """Does them; those that need values do nothing until there is a page.
+    """Does them; an export, and a drag, of what is not there yet as soon as it is.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ class ChosenActions(QObject):
         self._window = window
         self._page: TensorPage | None = None
         self._outgoing: Outgoing | None = None
+        #: What was asked for last of what is not there yet.
+        self._waiting: Callable[[], None] | None = None
         tree.export_requested.connect(self._export)
         tree.reveal_requested.connect(self._reveal)
         tree.dragged.connect(self._drag)
@@ -64,6 +68,15 @@ class ChosenActions(QObject):
         self._outgoing.failed.connect(self._say_failed)
         page.export_requested.connect(self.export)
         page.export_selected_requested.connect(self.export_selected)
+        page.settled.connect(self._go_on)
+        # Once the page has been told which tensor it is to show.
+        QTimer.singleShot(0, self, self._go_on)
+
+    def _go_on(self) -> None:
+        """Do what was asked for while it was not there."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
 
     def _say_failed(self, error: InspectorError) -> None:
         if self._page is not None and self._page.isVisible():
@@ -96,11 +109,17 @@ class ChosenActions(QObject):
             self._outgoing.save_picture(self._open_paths())
 
     def _export(self, choice: Choice | None, part: Part = "whole") -> None:
-        if choice is not None and self._outgoing is not None:
+        if choice is None or self._files.find(choice.file.number) is None:
+            return
+        if self._outgoing is None or (self._page and self._page.is_coming(choice.entry)):
+            self._waiting = partial(self._export, choice, part)
+        else:
             self._outgoing.export(choice, self._open_paths(), part)
 
     def _drag(self, choice: Choice) -> None:
-        if self._outgoing is not None:
+        if self._outgoing is None:
+            self._waiting = partial(self._drag, choice)
+        else:
             self._outgoing.drag(choice)
 
     def _open_paths(self) -> tuple[Path, ...]:

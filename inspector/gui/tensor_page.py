@@ -93,6 +93,8 @@ class TensorPage(QWidget):
     read_out = Signal(object)
     #: The forms that the tensor has, and which of them is shown: a tuple and a `Form`.
     forms_changed = Signal(object, str)
+    #: The tensor that was chosen is shown, or why it is not; or none is chosen any more.
+    settled = Signal()
     message = Signal(str)
     export_requested = Signal()
     #: The selected values shall be written to a file.
@@ -222,6 +224,11 @@ class TensorPage(QWidget):
         """Where the values come from; None while there are none."""
         return self._source
 
+    def is_coming(self, entry: TensorEntry | None) -> bool:
+        """Whether a tensor is about to be shown."""
+        is_chosen = self._choice is not None and self._choice.entry is entry
+        return is_chosen and self._runner.is_running("tensor")
+
     @property
     def problem(self) -> str:
         """What is said in place of the values; empty when they are shown."""
@@ -254,6 +261,7 @@ class TensorPage(QWidget):
         self._choice = None
         self.python.clear()
         self._set_source(None)
+        self.settled.emit()
 
     def show_choice(self, choice: Choice) -> None:
         """Show another tensor at once; its numbers follow from worker threads."""
@@ -326,6 +334,7 @@ class TensorPage(QWidget):
         else:
             self._set_source(source)
         self._tell_cell()
+        self.settled.emit()
 
     def _refuse(self, error: InspectorError) -> None:
         """A tensor without values of its own: say why, where they would stand."""
@@ -336,6 +345,7 @@ class TensorPage(QWidget):
         self.axes.hide()
         self.format_box.hide()
         self.read_out.emit(None)
+        self.settled.emit()
 
     def show_error(self, error: InspectorError) -> None:
         """Say what went wrong above the views, which stay."""
