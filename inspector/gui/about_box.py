@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QGridLayout,
     QHBoxLayout,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 from inspector import __version__
 from inspector.checkpoints.errors import InspectorError
 from inspector.desktop.program import TITLE
-from inspector.gui.dialog_size import close_buttons
+from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
 from inspector.gui.fonts import scaled
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.versions import devices, versions
@@ -31,7 +30,7 @@ _LANE: Final = "about"
 _ICON: Final = 64
 
 
-class AboutBox(QDialog):
+class AboutBox(RoomyDialog):
     """Finds the versions in a worker, and fills itself once they are there."""
 
     def __init__(self, runner: TaskRunner, parent: QWidget) -> None:
@@ -64,12 +63,17 @@ class AboutBox(QDialog):
         self.copy_button.clicked.connect(self._copy)
         buttons = close_buttons(self)
         buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
+        content = QWidget()
+        said = QVBoxLayout(content)
+        said.setContentsMargins(0, 0, 0, 0)
+        said.setSpacing(14)
+        said.addLayout(head)
+        said.addLayout(self._grid)
+        said.addWidget(self._state)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(14)
-        layout.addLayout(head)
-        layout.addLayout(self._grid)
-        layout.addWidget(self._state)
+        layout.addWidget(Scrolled(content, self.windowTitle()), 1)
         layout.addWidget(buttons)
         runner.submit(_LANE, Request(work=_facts, done=self._show, failed=self._fail))
         self.finished.connect(lambda _: runner.supersede(_LANE))
@@ -91,6 +95,7 @@ class AboutBox(QDialog):
             self._grid.addWidget(label, row, 0)
             self._grid.addWidget(value, row, 1)
         self._state.hide()
+        QTimer.singleShot(0, self, self.fit)  # once all of it is shown
         self.copy_button.setEnabled(True)
 
     def _fail(self, error: InspectorError) -> None:

@@ -316,7 +316,7 @@ class _Row(QStyledItemDelegate):
         title = metrics.elidedText(mark + command.title, elide, room.width())
         painter.setPen(colours.color(strong))
         painter.drawText(room, int(middle), title)
-        room.setLeft(room.left() + metrics.horizontalAdvance(title) + _MARGIN)
+        room.setLeft(room.left() + metrics.horizontalAdvance(title) + metrics.height())
         painter.setPen(colours.color(weak))
         painter.drawText(room, int(middle), metrics.elidedText(command.path, elide, room.width()))
         painter.restore()

@@ -72,16 +72,19 @@ class RoomyDialog(QDialog):
     def setVisible(self, visible: bool) -> None:
         """Show it, or hide it."""
         if visible:
-            self._fit()
+            self.fit()
         super().setVisible(visible)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange and self.isVisible():
             # What is in it takes the font after this.
-            QTimer.singleShot(0, self, self._fit)
+            QTimer.singleShot(0, self, self.fit)
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Take up the size that the content has now."""
+        for area in self.findChildren(Scrolled):
+            area.updateGeometry()
         wanted, most = self.sizeHint(), self.screen().availableSize() * _MOST
         if wanted.height() > most.height():
             bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)

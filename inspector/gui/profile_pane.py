@@ -263,10 +263,12 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         colours = self._colours
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.fillRect(self.boundingRect(), colours["base"])
+        ratio = painter.device().devicePixelRatioF()
+        thin = line_width(ratio) / ratio  # one px would be now one, now two of the screen's
         if self._zero is not None:
-            painter.fillRect(self._rect(0, self._length(), self._zero, 1), colours["weak"])
+            painter.fillRect(self._rect(0, self._length(), self._zero, thin), colours["weak"])
         middle = self.along(self._cell)
-        painter.fillRect(self._rect(middle, 1, 0, self._breadth()), colours["cross"])
+        painter.fillRect(self._rect(middle, thin, 0, self._breadth()), colours["cross"])
         if self._curve is None:
             return
         if self._scale is not None:

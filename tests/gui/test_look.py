@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLabel
 from pytestqt.qtbot import QtBot
 
 from inspector import app
+from inspector.gui.about_box import AboutBox
 from inspector.gui.help_boxes import KeysBox, show_keys
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
@@ -184,8 +185,12 @@ def test_dialogs_stay_on_the_screen_with_their_words_whole(
     theme.set_zoom(percent)
     window.show_settings()
     show_keys(window)
+    window.show_about()
+    (about,) = window.findChildren(AboutBox)
+    qtbot.waitUntil(about.copy_button.isEnabled)
+    driving.idle(qtbot, window)
     (settings,), (keys,) = window.findChildren(SettingsDialog), window.findChildren(KeysBox)
-    for dialog in (settings, keys):
+    for dialog in (settings, keys, about):
         qtbot.waitExposed(dialog)
         room = window.screen().availableSize()
         assert dialog.width() <= room.width()
