@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, QTimer
 from PySide6.QtWidgets import QMainWindow
 
 
 class OwnSize(QObject):
     """Remembers the size that the user gave a window. Lives on the GUI thread.
 
-    A larger interface may need more; once it is smaller again, so is the window.
+    A larger interface may need more; once it is smaller again, so is the window. What grew by
+    itself does not reach beyond the screen, if it could be on it.
     """
 
     def __init__(self, window: QMainWindow) -> None:
@@ -32,10 +33,22 @@ class OwnSize(QObject):
     def _note(self) -> None:
         new, least, last = self._window.size(), self._window.minimumSize(), self._last
         self._last = new
-        self._own = QSize(
+        own = QSize(
             _own(self._own.width(), last.width(), new.width(), least.width()),
             _own(self._own.height(), last.height(), new.height(), least.height()),
         )
+        if self._window.isVisible() and new != last and own == self._own:
+            self._keep_on_screen()
+        self._own = own
+
+    def _keep_on_screen(self) -> None:
+        frame, room = self._window.frameGeometry(), self._window.screen().availableGeometry()
+        place = QPoint(
+            max(room.left(), min(frame.left(), room.right() + 1 - frame.width())),
+            max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height())),
+        )
+        if place != frame.topLeft():
+            self._window.move(place)
 
     def _give_back(self) -> None:
         window = self._window

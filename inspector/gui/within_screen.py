@@ -9,13 +9,13 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QMainWindow, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-#: Pixels that a window's title takes of the screen, about.
-TITLE_BAR: Final = 40
+#: Pixels that a window's frame takes of the screen, about: on both sides, and with the title.
+_FRAME: Final = QSize(8, 40)
 
 
 def room_of(window: QMainWindow) -> QSize:
     """How large a window can be on its screen, px, without its frame."""
-    return window.screen().availableSize() - QSize(0, TITLE_BAR)
+    return window.screen().availableSize() - _FRAME
 
 
 class PageColumn(QWidget):
