@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
 from inspector.values.arrays import Array, ArraySource, place_in
+from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
 
 #: Called before each block; raises `Cancelled` once nobody wants the result any more.
@@ -42,6 +44,7 @@ BLOCK: Final = 1 << 18
 WORKERS: Final = min(4, CORES)
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) -> None:
@@ -74,6 +77,41 @@ def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) ->
         work(workers[0])
     for other in others:
         other.result()
+
+
+def work_on_parts(
+    source: ArraySource,
+    parts: Iterator[P],
+    read: Callable[[P], T],
+    workers: Sequence[Callable[[T], None]],
+) -> None:
+    """Read parts of a source, and hand what each one gave to a worker; see `work_together`.
+
+    The parts are made one after the other, and so is what is read of them, unless the source is
+    one that several threads may read at once.
+    """
+    if isinstance(source, StoredTensor) and source.is_in_place:
+        work_together(parts, [partial(_read_and_work, read, worker) for worker in workers])
+    else:
+        work_together(map(read, parts), workers)
+
+
+def _read_and_work(read: Callable[[P], T], work: Callable[[T], None], part: P) -> None:
+    work(read(part))
+
+
+def heard(
+    parts: Iterator[P], size: Callable[[P], int], total: int, check: Check, progress: Progress
+) -> Iterator[P]:
+    """Parts of so many elements in all, with a check before each and the progress after it."""
+    done = 0
+    for part in parts:
+        check()
+        yield part
+        done += size(part)
+        progress(done / total)
+    if total == 0:
+        progress(1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +152,10 @@ class Block:
         return offset
 
 
-def _block(region: Region, part: Region, array: Array, order: tuple[int, ...]) -> Block:
-    """What was read of a part of a region."""
-    shape = region.shape
+def _read(source: ArraySource, region: Region, raw: bool, part: Region) -> Block:
+    """A part of a region: its values, or the stored patterns."""
+    array = source.read_raw(part) if raw else source.read(part)
+    order, shape = source.axis_order, region.shape
     steps = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     places = place_in(region, part)
     start = sum(place.start * step for place, step in zip(places, steps, strict=True))
@@ -130,6 +169,10 @@ def _block(region: Region, part: Region, array: Array, order: tuple[int, ...]) -
             axes.append((length, step))
     elements = np.ascontiguousarray(array.transpose(turn)).reshape(-1)
     return Block(elements, start, tuple(axes))
+
+
+def _numel(part: Region) -> int:
+    return part.numel
 
 
 class Scan(Protocol):
@@ -154,6 +197,7 @@ def scan_blocks(
     check: Check,
     progress: Progress,
     raw: bool = False,
+    threads: int = WORKERS,
 ) -> S:
     """Add each of the region's blocks to a scan, or to several, with a thread for each of them.
 
@@ -166,15 +210,20 @@ def scan_blocks(
         Makes an empty scan. Called at least once; more often where there are blocks for several.
     most, raw, check, progress
         As for `blocks_as_kept`. The last two are called by one thread at a time.
+    threads
+        How many there are at most.
 
     Returns
     -------
     Scan
         One to which everything was added.
     """
-    scans = [make() for _ in range(min(WORKERS, max(1, region.numel // most)))]
-    work_together(
-        blocks_as_kept(source, region, most=most, check=check, progress=progress, raw=raw),
+    scans = [make() for _ in range(min(threads, max(1, region.numel // most)))]
+    parts = region.blocks(most, source.axis_order)
+    work_on_parts(
+        source,
+        heard(parts, _numel, region.numel, check, progress),
+        partial(_read, source, region, raw),
         [scan.add for scan in scans],
     )
     whole, *others = scans
@@ -201,16 +250,9 @@ def blocks_as_kept(
     raw
         Whether the stored patterns are meant instead of the values.
     """
-    total, done = region.numel, 0
-    order = source.axis_order
-    for part in region.blocks(most, order):
-        check()
-        array = source.read_raw(part) if raw else source.read(part)
-        yield _block(region, part, array, order)
-        done += part.numel
-        progress(done / total)
-    if total == 0:
-        progress(1.0)
+    parts = region.blocks(most, source.axis_order)
+    for part in heard(parts, _numel, region.numel, check, progress):
+        yield _read(source, region, raw, part)
 
 
 def index_of(region: Region, offset: int) -> tuple[int, ...]:

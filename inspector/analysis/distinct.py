@@ -12,6 +12,9 @@ from inspector.values.arrays import Array
 #: Distinct values that are told apart, at most.
 MOST: Final = 16
 
+#: Elements at the beginning of a block, which mostly tell that there are more.
+_HEAD: Final = 256
+
 #: Values and how often each occurs, in the order of the values.
 Occurrences = tuple[tuple[int | float, int], ...]
 
@@ -29,6 +32,9 @@ class Distinct:
         counts = self._counts
         if counts is None:
             return
+        if np.unique(block[:_HEAD]).size > MOST:
+            self._counts = None
+            return
         # Those that are known first: mostly nothing is left then.
         for value in counts:
             if not block.size:
@@ -41,6 +47,15 @@ class Distinct:
             value = block[0].item()
             counts[value] = 0
             block = self._taken(block, value)
+
+    def merge(self, other: Distinct) -> None:
+        """Add what was added to another."""
+        mine, others = self._counts, other._counts
+        if mine is None or others is None or len(mine.keys() | others.keys()) > MOST:
+            self._counts = None
+            return
+        for value, count in others.items():
+            mine[value] = mine.get(value, 0) + count
 
     def _taken(self, block: Array, value: int | float) -> Array:
         """Count a value, and return the others."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -86,11 +87,14 @@ class Moments:
     ----------
     most
         Elements in a block, at most.
+    kernels
+        What sums floats in compiled loops, if anything does; see `kernels_for`.
     """
 
-    __slots__ = ("_buffer", "_magnitudes", "_squares", "_sum", "count")
+    __slots__ = ("_buffer", "_kernels", "_magnitudes", "_squares", "_sum", "count")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, kernels: ModuleType | None = None) -> None:
+        self._kernels = kernels
         self.count = 0
         self._sum = 0
         self._magnitudes = 0
@@ -158,6 +162,9 @@ class Moments:
         The last is the smallest magnitude, which is meaningless about anything else, as is the
         sum of magnitudes.
         """
+        if self._kernels is not None:
+            found: tuple[float, float, float, float] = self._kernels.sums(values, centre)
+            return found
         s1 = s2 = magnitudes = 0.0
         least = math.inf
         for piece in _pieces(values):
@@ -203,6 +210,13 @@ class Moments:
             np.copyto(held, block)
             np.subtract(held, float(centre), out=held)
         return held
+
+    def merge(self, other: Moments) -> None:
+        """Add what was added to another."""
+        self.count += other.count
+        self._sum += other._sum
+        self._magnitudes += other._magnitudes
+        self._squares += other._squares
 
     @property
     def mean(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Final, Literal
 
 import numpy as np
@@ -26,6 +27,8 @@ _NARROW: Final = 32
 
 #: dtypes of two bytes whose patterns have the order of their magnitudes.
 _ORDERED: Final = ("float16", "bfloat16")
+
+_ENDS: Final = (np.minimum, np.maximum)
 
 #: float64 blocks are summed after a division by this where the sum itself would overflow.
 _SHRINK: Final = 2.0**-64
@@ -85,9 +88,7 @@ def reduce_blocks(
         found, finite = _extremes(elements, numbers, block_rows, block_columns)
         if reduction == "mean":
             return _means(numbers, finite, found.marks, block_rows, block_columns)
-        values = found.low if reduction == "minimum" else found.high
-        if reduction == "largest magnitude":
-            values = np.where(-found.low > found.high, found.low, found.high)
+        values = _shown(found.low, found.high, reduction)
     return Reduced(values.astype(numbers.dtype, copy=False), None, found.marks)
 
 
@@ -129,26 +130,51 @@ def _extremes(
 
 
 def reduce_stored(
-    elements: Array, dtype: DType, block_rows: int, block_columns: int, reduction: Reduction
+    elements: Array,
+    dtype: DType,
+    block_rows: int,
+    block_columns: int,
+    reduction: Reduction,
+    kernels: ModuleType | None = None,
 ) -> Reduced:
     """Reduce blocks of stored elements as `reduce_blocks` does their values.
 
     Of float16 and bfloat16, only what the blocks give is widened, not every element: their
     patterns have the order of their values once those of negative numbers are turned round, and
     NaN and infinities are at both ends.
+
+    Parameters
+    ----------
+    kernels
+        What does it in compiled loops, if anything does; see `kernels_for`.
     """
-    if dtype.name in _ORDERED and reduction != "mean":
-        keys = _turned(elements.view(np.int16))
-        low = _reduce(np.minimum, keys, block_rows, block_columns)
-        high = _reduce(np.maximum, keys, block_rows, block_columns)
-        ends = [dtype.widen(_turned(end).view(dtype.raw)) for end in (low, high)]
-        low, high = (end.astype(np.float32, copy=False) for end in ends)
-        if np.isfinite(low).all() and np.isfinite(high).all():
-            values = low if reduction == "minimum" else high
-            if reduction == "largest magnitude":
-                values = np.where(-low > high, low, high)
-            return Reduced(values, None, np.zeros(low.shape, dtype=np.uint8))
+    if reduction != "mean":
+        if kernels is not None and kernels.has_order(dtype.name):
+            found, marks = kernels.block_ends(elements, dtype.name, block_rows, block_columns)
+            low, high = _widened(found, dtype)
+            return Reduced(_shown(low, high, reduction), None, marks)
+        if dtype.name in _ORDERED:
+            keys = _turned(elements.view(np.int16))
+            ends = [_reduce(end, keys, block_rows, block_columns) for end in _ENDS]
+            low, high = _widened(np.stack([_turned(end) for end in ends]).view(dtype.raw), dtype)
+            if np.isfinite(low).all() and np.isfinite(high).all():
+                marks = np.zeros(low.shape, dtype=np.uint8)
+                return Reduced(_shown(low, high, reduction), None, marks)
     return reduce_blocks(dtype.widen(elements), block_rows, block_columns, reduction)
+
+
+def _widened(ends: Array, dtype: DType) -> Array:
+    """Stored numbers in a picture's dtype, without a sign for zero."""
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        wide: Array = dtype.widen(ends).astype(picture_dtype(dtype.values), copy=False) + 0
+    return wide
+
+
+def _shown(low: Array, high: Array, reduction: Reduction) -> Array:
+    """Which of both ends of the blocks is shown."""
+    if reduction == "largest magnitude":
+        return np.where(-low > high, low, high)
+    return low if reduction == "minimum" else high
 
 
 def _turned(patterns: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -6,12 +6,14 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import CORES, WORKERS, Check, Progress, work_together
+from inspector.analysis.blocks import CORES, WORKERS, Check, Progress, heard, work_on_parts
+from inspector.analysis.compiled import kernels_for
 from inspector.analysis.reduction import (
     NAN,
     NEG_INF,
@@ -42,6 +44,9 @@ __all__ = [
 
 #: Elements read and reduced at a time: 8 MiB of float32, 16 MiB of float64.
 _PIECE: Final = 1 << 21
+
+#: The same in compiled loops, which take no copies: bytes.
+_BYTES: Final = 1 << 23
 
 #: Threads that work on a picture. It is made while the window is painted, which needs a core too.
 _WORKERS: Final = max(1, min(WORKERS, CORES - 1))
@@ -166,7 +171,7 @@ def render_tile(
     *,
     check: Check,
     progress: Progress,
-    piece: int = _PIECE,
+    piece: int | None = None,
 ) -> Tile:
     """The exact picture of a plan: every element that it covers is looked at.
 
@@ -211,11 +216,23 @@ def render_tile(
                 weight[place] = merged.weight
 
     covered = len(plan.rows) * len(plan.columns)
-    parts = _read_parts(source, plane, plan, piece, check, progress)
-    work_together(parts, [put] * min(_WORKERS, max(1, covered // piece)))
-    if covered == 0:
-        progress(1.0)
+    most, threads = _shared_out(source.dtype, covered, reduction)
+    piece = piece or most
+    work_on_parts(
+        source,
+        heard(_pieces(plane, plan, piece, turned=turned), _size, covered, check, progress),
+        partial(_read, source, plane),
+        [put] * min(threads, max(1, covered // piece)),
+    )
     return Tile(plan, values.astype(dtype, copy=False), marks, exact=True, sample="")
+
+
+def _shared_out(dtype: DType, covered: int, reduction: Reduction) -> tuple[int, int]:
+    """Elements that are read and reduced at a time, and by how many threads."""
+    kernels = kernels_for(covered)
+    if kernels is None or reduction == "mean" or not kernels.has_order(dtype.name):
+        return _PIECE, _WORKERS
+    return _BYTES // dtype.raw.itemsize, WORKERS
 
 
 def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Check) -> Tile:
@@ -288,21 +305,17 @@ def middles(covered: range, block: int) -> range:
     return range(covered.start + min(block // 2, last), covered.stop, block)
 
 
-def _read_parts(
-    source: ArraySource,
-    plane: Plane,
-    plan: TilePlan,
-    most: int,
-    check: Check,
-    progress: Progress,
-) -> Iterator[tuple[range, range, Array]]:
-    """Parts of a plan with their elements."""
-    covered, done = len(plan.rows) * len(plan.columns), 0
-    for rows, columns in _pieces(plane, plan, most, turned=_is_turned(source, plane)):
-        check()
-        yield rows, columns, _stored(source, plane, rows, columns)
-        done += len(rows) * len(columns)
-        progress(done / covered)
+def _size(part: tuple[range, range]) -> int:
+    rows, columns = part
+    return len(rows) * len(columns)
+
+
+def _read(
+    source: ArraySource, plane: Plane, part: tuple[range, range]
+) -> tuple[range, range, Array]:
+    """A part of a plan with its elements."""
+    rows, columns = part
+    return rows, columns, _stored(source, plane, rows, columns)
 
 
 def _stored(source: ArraySource, plane: Plane, rows: range, columns: range) -> Array:
@@ -370,10 +383,12 @@ def _reduced(
     elements: Array, dtype: DType, turned: bool, plan: TilePlan, reduction: Reduction
 ) -> Reduced:
     """Reduce a part of a plan as `_stored` gives it: rows down in what is returned."""
+    kernels = kernels_for(len(plan.rows) * len(plan.columns))
+    down, across = plan.block_rows, plan.block_columns
     if not turned:
-        return reduce_stored(elements, dtype, plan.block_rows, plan.block_columns, reduction)
+        return reduce_stored(elements, dtype, down, across, reduction, kernels)
     # Turned after the reduction, not before: it is ten times faster on contiguous rows.
-    found = reduce_stored(elements, dtype, plan.block_columns, plan.block_rows, reduction)
+    found = reduce_stored(elements, dtype, across, down, reduction, kernels)
     weight = None if found.weight is None else found.weight.T
     return Reduced(found.values.T, weight, found.marks.T)
 

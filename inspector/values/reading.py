@@ -11,6 +11,7 @@ import numpy as np
 
 from inspector.checkpoints.errors import TensorError
 from inspector.checkpoints.model import Storage, TensorEntry
+from inspector.checkpoints.places import place_in_file
 from inspector.values.arrays import Array, as_index, axes_by_stride, empty_along, read_only
 from inspector.values.conversion import Conversion, RawValues, Step, convert, summary
 from inspector.values.dtypes import DType, dtype_of, native
@@ -95,6 +96,20 @@ class StoredTensor:
     def axis_order(self) -> tuple[int, ...]:
         """The axes as they lie in the storage."""
         return axes_by_stride(self.entry.stride)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its bytes lie in a file or in memory as they are: then threads read at once.
+
+        Raises
+        ------
+        CheckpointError
+            If the file can not be read.
+        """
+        source = self._storage.source
+        if isinstance(source, HostBytes):
+            return True
+        return place_in_file(source, self._storage.offset) is not None
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -16,6 +16,8 @@ from inspector.values.arrays import Array, ArraySource, InMemoryArray
 from inspector.values.dtypes import DTYPES
 from inspector.values.regions import Region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 def of(
     source: ArraySource | Array, bins: int = 256, block: int | None = None

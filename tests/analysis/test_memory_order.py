@@ -20,6 +20,8 @@ from inspector.values.arrays import Array
 from inspector.values.dtypes import DTYPES
 from inspector.values.regions import Plane, Region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 #: Each kind of pass: floats, integers, complex numbers, and patterns of one and two bytes.
 NAMES = ["float32", "int32", "complex64", "bfloat16", "int8", "float8_e5m2", "bool"]
 
@@ -147,7 +149,7 @@ def _turned(plan: TilePlan) -> TilePlan:
 
 
 def test_a_pass_can_be_cancelled_between_blocks() -> None:
-    source, data = stored(kept_in(np.ones((1024, 1024), np.float32), (1, 0)), "float32")
+    source, data = stored(kept_in(np.ones((4096, 1024), np.float32), (1, 0)), "float32")
     listener = Listener(cancel_after=2)
     with pytest.raises(Cancelled):
         summarise(source, Region.whole(source.shape), **listener.both)

@@ -18,6 +18,8 @@ from inspector.values.arrays import Array, ArraySource, InMemoryArray
 from inspector.values.dtypes import DTYPES
 from inspector.values.regions import Region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 NAMES = [name for name, dtype in DTYPES.items() if dtype.category != "bits"]
 
 

@@ -24,6 +24,8 @@ from inspector.values.dtypes import DTYPES
 from inspector.values.floats import FLOATS
 from inspector.values.regions import Region, parse_region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 #: The bound that `summarise` states.
 BOUND = 64 * 2.0**-53
 
@@ -425,7 +427,7 @@ def test_memory_is_bounded(name: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    most = (8 + 16 * WORKERS) * 2**20 if name == "bfloat16" else 24 * 2**20
+    most = (8 + 24 * WORKERS) * 2**20 if name == "bfloat16" else 24 * 2**20
     assert peak < most
 
 

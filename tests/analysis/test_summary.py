@@ -11,6 +11,8 @@ from inspector.analysis.summary import Analysis, analyse
 from inspector.values.arrays import Array
 from inspector.values.regions import Region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 class CountedArray(RawArray):
     """Counts the elements that are read."""

@@ -35,6 +35,8 @@ from inspector.values.dtypes import DTYPES
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Plane, Region
 
+pytestmark = pytest.mark.usefixtures("way")
+
 REDUCTIONS: list[Reduction] = ["largest magnitude", "mean", "minimum", "maximum"]
 
 
