@@ -17,6 +17,7 @@ from inspector import __version__
 _STANDS_ON: Final = (
     ("torch", "torch"),
     ("NumPy", "numpy"),
+    ("numba", "numba"),
     ("PySide6 (Qt)", "PySide6-Essentials"),
     ("pyqtgraph", "pyqtgraph"),
 )

@@ -16,7 +16,8 @@ SAMPLE = ROOT / "resources" / "sample.pt"
 #: Reports, as the last line of the output, which of the heavy packages have been imported.
 _REPORT = """
 import json, sys
-heavy = [name for name in ("torch", "numpy", "PySide6", "pyqtgraph") if name in sys.modules]
+names = ("torch", "numpy", "numba", "PySide6", "pyqtgraph")
+heavy = [name for name in names if name in sys.modules]
 print("\\n" + json.dumps(heavy))
 """
 
