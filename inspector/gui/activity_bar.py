@@ -39,7 +39,10 @@ class ActivityBar(QWidget):
         self._delay.timeout.connect(self._appear)
         for widget in (self._title, self._progress, self._cancel):
             widget.hide()
-        runner.changed.connect(self._update)
+        # Once for all that changes in one turn: while somebody scrolls, requests come by the dozen.
+        self._turn = QTimer(self, singleShot=True, interval=0)
+        self._turn.timeout.connect(self._update)
+        runner.changed.connect(self._turn.start)
 
     def cancel(self) -> None:
         """Stop the activity that is shown."""

@@ -60,7 +60,7 @@ def test_long_work_is_shown_and_cancelled_by_a_click(qtbot: QtBot, runner: TaskR
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert ended.wait(10)
     assert told == ["cancelled"]
-    assert bar.shown is None
+    qtbot.waitUntil(lambda: bar.shown is None)
 
 
 class SlowZeros:
