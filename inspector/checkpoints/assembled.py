@@ -118,6 +118,11 @@ class AssembledBytes:
     fill
         What stands where there is no piece: ``itemsize`` bytes, or None if nothing may be
         missing.
+
+    Attributes
+    ----------
+    shape
+        As it was given.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class AssembledBytes:
     ) -> None:
         self._name: Final = name
         self._fill: Final = fill
+        self.shape: Final = shape
         self._size: Final = math.prod(shape) * itemsize
         kept = [piece for piece in pieces if _is_inside(piece, shape)] if self._size else []
         axes = _axes_that_are_cut(shape, kept)
@@ -155,6 +161,17 @@ class AssembledBytes:
     def size(self) -> int:
         """Bytes of the whole array."""
         return self._size
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The pieces that have a part in it. Where two overlap, the later one counts."""
+        return [box.piece for box in self._boxes]
+
+    @property
+    def only_run(self) -> Piece | None:
+        """The piece that is all of it; None if there is none."""
+        whole = len(self._boxes) == 1 and self._boxes[0].piece.shape == self.shape
+        return self._boxes[0].piece if whole else None
 
     def read(self, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes; see `ByteSource`."""

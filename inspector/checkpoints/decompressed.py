@@ -156,6 +156,8 @@ class Decompressed:
 
     Attributes
     ----------
+    compressed
+        The source below.
     problem
         Why it ends before its end, as the end of a sentence; empty if it does not.
 
@@ -168,7 +170,8 @@ class Decompressed:
     def __init__(
         self, source: ByteSource, compression: Compression, check: Callable[[], None]
     ) -> None:
-        self._source: Final = source
+        #: What it is decompressed from.
+        self.compressed: Final = source
         self._compression: Final = compression
         self._places: list[_Reader] = []
         self._distance = _KEPT // 8
@@ -176,6 +179,11 @@ class Decompressed:
         self.problem = ""
         self._size: Final = self._measure(check)
         self._positions: Final = Positions[_Reader](compression.readers)
+
+    @property
+    def compression(self) -> str:
+        """How it is compressed, in a word."""
+        return self._compression.name
 
     @property
     def size(self) -> int:
@@ -210,15 +218,15 @@ class Decompressed:
         """The source below is closed by whoever opened it."""
 
     def _measure(self, check: Callable[[], None]) -> int:
-        reader = _Reader(self._source, self._compression)
-        limit = _FLOOR + _MAX_RATIO * self._source.size
+        reader = _Reader(self.compressed, self._compression)
+        limit = _FLOOR + _MAX_RATIO * self.compressed.size
         kept: list[bytes] | None = []
         while piece := reader.piece(_PIECE):
             check()
             if reader.position > limit:
                 raise CheckpointError(
-                    f"It decompresses from {self._source.size:,} to more than {limit:,} bytes, as "
-                    "only files do that are made to fill the memory.",
+                    f"It decompresses from {self.compressed.size:,} to more than {limit:,} bytes, "
+                    "as only files do that are made to fill the memory.",
                     advice="Decompress it yourself if you trust it.",
                 )
             if kept is not None:
@@ -251,7 +259,7 @@ class Decompressed:
             default=None,
         )
         if nearest is None:
-            return 0, lambda: _Reader(self._source, self._compression)
+            return 0, lambda: _Reader(self.compressed, self._compression)
         return nearest.position, nearest.copy
 
 

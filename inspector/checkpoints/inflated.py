@@ -74,6 +74,11 @@ class InflatedMember:
         self._positions: Final = Positions[_Place]()
 
     @property
+    def run(self) -> tuple[ByteSource, int, int]:
+        """The deflated run: its source, where it begins there, and its bytes."""
+        return self._source, self._offset, self._compressed
+
+    @property
     def size(self) -> int:
         """Inflated bytes."""
         return self._size

@@ -141,7 +141,7 @@ class LegacyArchive:
 
     def rebuilder(self) -> Rebuilder:
         """What makes tensors of the storages."""
-        return Rebuilder(self.storage)
+        return Rebuilder(self.storage, pickle=self._source)
 
     def _reference(self, pid: object) -> object:
         """What stands for a persistent id: a class for a module, a node for a storage."""

@@ -11,8 +11,8 @@ from inspector.checkpoints.formats.torch_zip import find_root
 from inspector.checkpoints.legacy_archive import LegacyArchive, Preamble
 from inspector.checkpoints.model import ByteSource, Finding
 from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode
+from inspector.checkpoints.pickled import PickledBytes
 from inspector.checkpoints.rebuild import Nested
-from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_archive import Budget, TorchArchive
 from inspector.checkpoints.zip_directory import LOCAL_SIGNATURE, ZipDirectory
 
@@ -25,8 +25,8 @@ class NestedArchives:
 
     Parameters
     ----------
-    size
-        The file's bytes.
+    pickle
+        What the pickles around them are read from.
     check
         Called now and then; may raise `Cancelled`.
 
@@ -36,8 +36,9 @@ class NestedArchives:
         What was noticed in them.
     """
 
-    def __init__(self, size: int, check: Callable[[], None]) -> None:
-        self._budget: Final = Budget(size)
+    def __init__(self, pickle: ByteSource, check: Callable[[], None]) -> None:
+        self._pickle: Final = pickle
+        self._budget: Final = Budget(pickle.size)
         self._check: Final = check
         self._globals: Final[dict[tuple[str, str], GlobalNode]] = {}
         self._preamble: Preamble | None = None
@@ -56,7 +57,7 @@ class NestedArchives:
             source = AssembledBytes((data.length,), 1, [piece], "An archive within the pickle")
         else:
             assert type(data) is bytes
-            source = MemoryBytes(data)
+            source = PickledBytes(data, self._pickle)
         try:
             if source.read(0, min(4, source.size)) == LOCAL_SIGNATURE:
                 return self._zip(source)

@@ -8,9 +8,10 @@ from typing import Final, Literal
 from inspector.checkpoints.describe import describe, type_name
 from inspector.checkpoints.dtypes import ITEMSIZE, STRUCT_CODES
 from inspector.checkpoints.geometry import column_major, contiguous, integers, strided_problem
-from inspector.checkpoints.model import PathPart, Storage, TensorEntry
+from inspector.checkpoints.model import ByteSource, PathPart, Storage, TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.pickle_nodes import FarBytes, GlobalNode, ObjectNode, encoded_text
+from inspector.checkpoints.pickled import PickledBytes
 from inspector.checkpoints.sources import MemoryBytes
 from inspector.checkpoints.torch_types import numpy_dtype
 
@@ -59,9 +60,11 @@ class NumpyArray:
         shape = "" if self.shape is None else f" of shape {describe(self.shape)}"
         return "numpy.ndarray", f"NumPy array{shape}, {display_text(self.word, 40)}"
 
-    def entry(self, name: str, path: tuple[PathPart, ...]) -> TensorEntry:
-        """The array as a dense tensor whose bytes are in memory."""
-        storage = self._storage()
+    def entry(
+        self, name: str, path: tuple[PathPart, ...], pickle: ByteSource | None
+    ) -> TensorEntry:
+        """The array as a dense tensor, in the pickle that was read from a source."""
+        storage = self._storage(pickle)
         shape = self.shape or ()
         stride = column_major(shape) if self.fortran else contiguous(shape)
         if self.shape is None:
@@ -79,13 +82,14 @@ class NumpyArray:
             problem=problem,
         )
 
-    def _storage(self) -> Storage:
+    def _storage(self, pickle: ByteSource | None) -> Storage:
         byteorder: Literal["little", "big"] = "big" if self.big else "little"
         raw = self.raw
         if type(raw) is FarBytes:
             return Storage(raw.source, raw.offset, raw.length, "in the pickle", byteorder)
         data = raw if type(raw) is bytes else b""
-        return Storage(MemoryBytes(data), 0, len(data), "in the pickle", byteorder)
+        source = MemoryBytes(data) if pickle is None else PickledBytes(data, pickle)
+        return Storage(source, 0, len(data), "in the pickle", byteorder)
 
 
 class NumpyReader:

@@ -90,8 +90,9 @@ _NEVER_WHOLE: Final = ("float32", "float64", "complex64", "complex128")
 
 @dataclass(slots=True)
 class OnnxTensor:
-    """The fields of a TensorProto."""
+    """The fields of a TensorProto, which is in the file as ``message``."""
 
+    message: Field
     dims: list[int] = field(default_factory=list)
     kind: int = 0
     name: str = ""
@@ -147,7 +148,7 @@ class TensorReader:
         CheckpointError
             If they are damaged.
         """
-        tensor = OnnxTensor()
+        tensor = OnnxTensor(message)
         for found in self._messages.fields(message, lenient=True):
             if found.number == 1:
                 tensor.dims += [found.value] if found.kind == 0 else self._dims(found)
@@ -239,7 +240,9 @@ class TensorReader:
         length = max(0, min(length, source.size - offset))
         packed = _PACKED.get(tensor.kind)
         if packed is not None:
-            numbers = PackedNumbers(source, offset, length, packed[2], packed[3], numel)
+            numbers = PackedNumbers(
+                source, offset, length, packed[2], packed[3], numel, tensor.message
+            )
             return Storage(numbers, 0, numbers.size, name)
         return Storage(source, offset, length, name)
 
@@ -253,7 +256,9 @@ class TensorReader:
                 return Storage(self._file, runs[0].offset, runs[0].length, name)
             if runs and not itemsize % width:
                 count = min(numel * (itemsize // width), _held(runs, width))
-                fixed = TypedNumbers(self._file, runs, width, count, name, fixed=True)
+                fixed = TypedNumbers(
+                    self._file, runs, width, count, name, tensor.message, fixed=True
+                )
                 return Storage(fixed, 0, fixed.size, name)
         runs = [run for number in (5, 7, 11) for run in tensor.typed.get(number, [])]
         if not runs and numel:
@@ -270,10 +275,11 @@ class TensorReader:
             )
         if not packed and dtype in _NEVER_WHOLE:
             raise CheckpointError(f"The file has whole numbers for it, which {dtype} has not.")
-        numbers = TypedNumbers(self._file, runs, 1 if packed else itemsize, count, name)
+        width = 1 if packed else itemsize
+        numbers = TypedNumbers(self._file, runs, width, count, name, tensor.message)
         if packed is not None:
             table = packed[3] * 4 if bits == 8 else packed[3]
-            unpacked = PackedNumbers(numbers, 0, count, bits, table, numel)
+            unpacked = PackedNumbers(numbers, 0, count, bits, table, numel, tensor.message)
             return Storage(unpacked, 0, unpacked.size, name)
         return Storage(numbers, 0, numbers.size, name)
 

@@ -17,6 +17,7 @@ from inspector.checkpoints.dtypes import ITEMSIZE, PACKED, STRUCT_CODES
 from inspector.checkpoints.geometry import integers, packed_problem, strided_problem
 from inspector.checkpoints.model import (
     NO_DETAILS,
+    ByteSource,
     Kind,
     PathPart,
     Quantizer,
@@ -97,14 +98,24 @@ class Rebuilder:
         Finds a storage by its key.
     open_nested
         Opens archives within the pickle; without it, they are objects like any other.
+    pickle
+        What the nodes' pickle was read from, where it begins; None if nobody needs to know.
 
     Attributes
     ----------
+    pickle
+        As it was given.
     mismatched
         Keys of the storages that have fewer bytes than the pickle claims.
     """
 
-    def __init__(self, find: FindStorage, open_nested: OpenNested | None = None) -> None:
+    def __init__(
+        self,
+        find: FindStorage,
+        open_nested: OpenNested | None = None,
+        pickle: ByteSource | None = None,
+    ) -> None:
+        self.pickle: Final = pickle
         self._find: Final = find
         self._open_nested: Final = open_nested
         self._nested: Final[dict[int, Nested]] = {}

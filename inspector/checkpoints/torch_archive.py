@@ -123,6 +123,7 @@ class TorchArchive:
         self._check: Final = check
         self._missing: Final = missing
         self._byteorder: Literal["little", "big"] = "little"
+        self._pickle: ByteSource | None = None
         self._note_surroundings()
 
     def member(self, name: str) -> ZipMember | None:
@@ -184,6 +185,7 @@ class TorchArchive:
             If it can not be read, or is damaged before it holds anything.
         """
         data = self.content(name)
+        self._pickle = self.source(self.directory.members[self.root + name])
         self.protocol = data[1] if data[:1] == b"\x80" and len(data) > 1 else 0
         shown = display_text(name)
         stream = PickleStream(data, check=self._check)
@@ -207,10 +209,10 @@ class TorchArchive:
         self.findings.append(Finding("warning", message, where))
 
     def rebuilder(self, folder: str) -> Rebuilder:
-        """What makes tensors of the storages in a folder of the archive."""
+        """What makes tensors of the pickle read last, of storages in a folder of the archive."""
 
         prefix = f"{self.root}{folder}/"
-        return Rebuilder(lambda key: self._storage(prefix + key, key))
+        return Rebuilder(lambda key: self._storage(prefix + key, key), pickle=self._pickle)
 
     def storage(self, name: str, key: str) -> Storage | str | None:
         """A member as a storage; a text says why it can not be read, None that it is not there."""

@@ -40,6 +40,8 @@ class PackedNumbers:
         What each code becomes, in bytes: all of one length.
     count
         How many numbers there should be; what the bytes can not hold is missing.
+    message
+        The message that describes them, for whoever lets another program read it.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class PackedNumbers:
         bits: int,
         table: tuple[bytes, ...],
         count: int,
+        message: Field,
     ) -> None:
+        self.message: Final = message
         self._source: Final = source
         self._offset: Final = offset
         self._length: Final = length
@@ -141,6 +145,8 @@ class TypedNumbers:
         How many there should be: no more than the runs have bytes.
     name
         For errors.
+    message
+        The message that they are in, for whoever lets another program read it.
     fixed
         Whether packed ones are of that width in the file too, not of variable length.
     """
@@ -152,9 +158,11 @@ class TypedNumbers:
         width: int,
         count: int,
         name: str,
+        message: Field,
         *,
         fixed: bool = False,
     ) -> None:
+        self.message: Final = message
         self._source: Final = source
         self._runs: Final = runs
         self._width: Final = width

@@ -287,7 +287,8 @@ class Walk:
                 self._value(frame, part, node, array.described())
         elif self._may_list(id(node)):
             name, path = self._place(frame, part, "array")
-            self._add(id(node), array.entry(self._names.unique(name), path))
+            entry = array.entry(self._names.unique(name), path, frame.rebuilder.pickle)
+            self._add(id(node), entry)
 
     def _storage(self, frame: Frame, part: PathPart | None, node: PersistentNode) -> None:
         if self._may_list(id(node)):

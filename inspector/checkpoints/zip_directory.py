@@ -170,16 +170,16 @@ class MemberSource:
         source = self._source or self._resolve()
         source.read_into(self._base + offset, buffer)
 
-    def origin(self, offset: int) -> tuple[ByteSource, int] | None:
-        """The archive, and where in it a byte of the member lies; None if it is deflated.
+    def origin(self, offset: int) -> tuple[ByteSource, int]:
+        """What a byte of the member is read from, and where in that it is.
+
+        That is the archive, or of a deflated member an `InflatedMember`.
 
         Raises
         ------
         CheckpointError
             If the member's local header can not be read.
         """
-        if self._member.method == DEFLATED:
-            return None
         source = self._source or self._resolve()
         return source, self._base + offset
 

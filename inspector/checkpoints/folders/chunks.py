@@ -9,7 +9,7 @@ from typing import Final, Literal
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.folders.distributed_metadata import Place
 from inspector.checkpoints.geometry import contiguous
-from inspector.checkpoints.model import ByteSource, TensorEntry
+from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.naming import display_text
 from inspector.checkpoints.sources import FileWindow, LocalFile, MemoryBytes, check_range
 from inspector.checkpoints.torch_archive import TorchArchive, walk_pickle
@@ -128,6 +128,22 @@ class ChunkBytes:
     def close(self) -> None:
         """The file is closed by whoever opened it."""
 
+    def stored(self, offset: int) -> tuple[ByteSource, int, tuple[int, ...]]:
+        """Where the elements are as they lie in the file, and their strides, in elements.
+
+        Parameters
+        ----------
+        offset
+            In bytes, of the first element.
+
+        Raises
+        ------
+        CheckpointError
+            If the archive is not as the metadata say.
+        """
+        source, begin, stride = self._checked()
+        return source, begin + offset, stride
+
     def _resolve(self) -> tuple[ByteSource, int]:
         with self._lock:
             if self._found is None:
@@ -135,6 +151,13 @@ class ChunkBytes:
             return self._found
 
     def _find(self) -> tuple[ByteSource, int]:
+        source, begin, stride = self._checked()
+        if _in_order(self._shape, stride):
+            return source, begin
+        return MemoryBytes(self._reordered(source, begin, stride)), 0
+
+    def _checked(self) -> tuple[ByteSource, int, tuple[int, ...]]:
+        """Where the first element is, and the strides of all, after a look into the archive."""
         archive = open_slice(self._file, self._place, lambda: None)
         archive.notes()
         pickle = archive.pickle("data.pkl")
@@ -152,9 +175,7 @@ class ChunkBytes:
         if entry.storage.byteorder != "little" and self._itemsize > 1:
             raise self._error("It is stored in big-endian byte order.")
         begin = entry.storage.offset + entry.storage_offset * self._itemsize
-        if entry.stride == contiguous(self._shape) or _in_order(entry):
-            return entry.storage.source, begin
-        return MemoryBytes(self._reordered(entry.storage.source, begin, entry.stride)), 0
+        return entry.storage.source, begin, entry.stride
 
     def _reordered(self, source: ByteSource, begin: int, stride: tuple[int, ...]) -> bytes:
         """The elements in C order, when they are stored in another one."""
@@ -193,10 +214,9 @@ class ChunkBytes:
         )
 
 
-def _in_order(entry: TensorEntry) -> bool:
+def _in_order(shape: tuple[int, ...], stride: tuple[int, ...]) -> bool:
     """Whether elements lie in C order, whatever the strides of axes of length 1 are."""
-    expected = contiguous(entry.shape)
     return all(
         length == 1 or step == wanted
-        for length, step, wanted in zip(entry.shape, entry.stride, expected, strict=True)
+        for length, step, wanted in zip(shape, stride, contiguous(shape), strict=True)
     )

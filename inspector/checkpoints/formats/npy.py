@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from inspector.checkpoints.assembled import AssembledBytes, Piece
 from inspector.checkpoints.binary import unpack
 from inspector.checkpoints.describe import describe
 from inspector.checkpoints.dtypes import ITEMSIZE
@@ -308,9 +309,12 @@ class ArrayList:
             self.add_damaged(name, error.message)
             return None
         self._roots.append(pickle.value)
+        run = Piece((0,), (size,), source, header.start)
         self._walk.run(
             pickle.value,
-            Rebuilder(lambda key: None),
+            Rebuilder(
+                lambda key: None, pickle=AssembledBytes((size,), 1, [run], f"The pickle of {place}")
+            ),
             nodes=pickle.opcodes,
             size=pickle.end,
             path=(name,),

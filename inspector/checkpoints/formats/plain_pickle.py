@@ -147,11 +147,11 @@ def list_pickles(
     pickles = _Pickles()
     pickles.read(source, check, most)
     found = pickles.found
-    nested = NestedArchives(source.size, check)
+    nested = NestedArchives(source, check)
     walk = Walk(check)
     walk.run(
         found[0].value if len(found) == 1 else [pickle.value for pickle in found],
-        Rebuilder(lambda key: None, nested.open),
+        Rebuilder(lambda key: None, nested.open, source),
         nodes=sum(pickle.opcodes for pickle in found),
         size=sum(pickle.size for pickle in found),
     )

@@ -59,10 +59,11 @@ def open_file(file: LocalFile, check: Callable[[], None]) -> Checkpoint:
     machine = reader.machine()
     reader.read_storages()
     reader.read_tensors()
-    stream = PickleStream(reader.part("pickle"), check=check)
+    pickle = reader.part("pickle")
+    stream = PickleStream(pickle, check=check)
     main = stream.next("The pickle", Hooks(reference=reader.reference))
     walk = Walk(check)
-    walk.run(main.value, Rebuilder(reader.find), nodes=main.opcodes, size=main.size)
+    walk.run(main.value, Rebuilder(reader.find, pickle=pickle), nodes=main.opcodes, size=main.size)
     findings = walk.judge([*main.globals, *reader.globals.values()], "the pickle")
     if main.oddity:
         findings.append(Finding("warning", main.oddity, "pickle"))
