@@ -8,19 +8,23 @@ a literal.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from inspector.checkpoints.errors import TensorError
-from inspector.checkpoints.ggml import BLOCK_SIZES
-from inspector.checkpoints.model import Checkpoint, PathPart, TensorEntry
-from inspector.checkpoints.places import place_in_file
-from inspector.export.snippet_steps import Wanted, array_steps, stored_steps, tensor_steps
+from inspector.checkpoints.model import Checkpoint, PathPart, Storage, TensorEntry
+from inspector.checkpoints.places import UnplacedError, place_in_file
+from inspector.checkpoints.unpacked import PackedNumbers, TypedNumbers
+from inspector.export.snippet_blocks import block_steps
+from inspector.export.snippet_parts import part_steps
+from inspector.export.snippet_places import Box, path_line
+from inspector.export.snippet_steps import NUMPY, Steps, Wanted, array_steps, tensor_steps
+from inspector.export.snippet_stored import stored_steps
 from inspector.values.bits import HALVES
 from inspector.values.dtypes import DTYPES
 from inspector.values.forms import Form
-from inspector.values.ggml import WITHOUT_REFERENCE
 from inspector.values.regions import Region
 from inspector.values.tensors import tensor_source
 
@@ -39,6 +43,9 @@ _PLAIN_IMPORTS: Final = re.compile(
 #: A list of imports is cut there.
 _MANY_IMPORTS: Final = 1000
 
+#: Bytes of the header of an array that `numpy.load` takes.
+_LONGEST_HEADER: Final = 10_000
+
 #: What a tensor is called that is all there is in a pickle, without a key.
 _ROOT_NAMES: Final = frozenset({"tensor", "array", "storage"})
 
@@ -51,7 +58,19 @@ class _Code:
     lines: list[str]
 
     def text(self) -> str:
-        return "\n".join((*self.imports, "", *self.lines, ""))
+        imports = sorted(set(self.imports), key=_importance)
+        lines, path = [], ""
+        for line in self.lines:
+            if line != path:  # the parts of a tensor are in the same file, as a rule
+                lines.append(line)
+            path = line if line.startswith("path = ") else path
+        return "\n".join((*imports, "", *lines, ""))
+
+
+def _importance(line: str) -> tuple[bool, bool, str]:
+    """Python's own modules come first, and then whole ones."""
+    _, module, *_ = line.split()
+    return module not in sys.stdlib_module_names, line.startswith("from"), line
 
 
 def snippet(
@@ -81,29 +100,29 @@ def snippet(
     while entry.kind == "subclass" and entry.storage is None and len(entry.components) == 1:
         (entry,) = entry.components  # a wrapper shows what is in it
     source = tensor_source(entry, form)
+    if any(part.storage is not None and part.storage.origin for part in _with_parts(entry)):
+        raise TensorError("It is in the running program, and in no file that code could read.")
     wanted = Wanted(
         checkpoint, entry, form, region or Region.whole(source.shape), source.shape, source.dtype
     )
+    reason = ""
     for way in (_by_library, _by_bytes, _by_reader):
-        code = way(wanted)
+        try:
+            code = way(wanted)
+        except UnplacedError as error:
+            reason = error.message
+            continue
         if code is not None:
             return code.text()
-    raise TensorError(_why_not(wanted))
-
-
-def _why_not(wanted: Wanted) -> str:
-    entry, kind = wanted.entry, wanted.checkpoint.format
-    if entry.dtype in WITHOUT_REFERENCE:
-        return f"The gguf package can not dequantize {entry.dtype}, so no snippet gives its values."
-    if entry.kind not in ("dense", "subclass"):
-        return (
-            f"No library makes this form of a {entry.kind.replace('_', ' ')} tensor in a few safe "
-            "lines. Export it instead."
-        )
-    return (
-        f"The bytes of this tensor do not lie in a file in one piece, and no library reads it "
-        f"from this ({kind}) in a few safe lines. Export it instead."
+    raise TensorError(
+        f"There is no code of a few lines for it. {reason}", advice="Export it instead."
     )
+
+
+def _with_parts(entry: TensorEntry) -> Iterator[TensorEntry]:
+    yield entry
+    for part in entry.components:
+        yield from _with_parts(part)
 
 
 # By the bytes ------------------------------------------------------------------------------------
@@ -111,17 +130,10 @@ def _why_not(wanted: Wanted) -> str:
 
 def _by_bytes(wanted: Wanted) -> _Code | None:
     """Straight from where the numbers are in the file."""
-    entry = wanted.entry
-    if entry.storage is None:
-        return None
-    place = place_in_file(entry.storage.source, entry.storage.offset)
-    if place is None:
-        return None
-    found = stored_steps(wanted, place[1])
-    if found is None:
-        return None
-    imports, lines = found
-    return _Code(imports, [f"path = {str(place[0].absolute())!r}", *lines])
+    for steps in (stored_steps, part_steps, block_steps):
+        if (found := steps(wanted)) is not None:
+            return _Code(*found)
+    return None
 
 
 # By a library ------------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def _by_library(wanted: Wanted) -> _Code | None:
 def _by_reader(wanted: Wanted) -> _Code | None:
     """By what decodes a format whose bytes are not the numbers."""
     way = _READERS.get(wanted.checkpoint.format)
-    return way(wanted) if way is not None and _is_the_only_one(wanted) else None
+    return None if way is None else way(wanted)
 
 
 def _is_the_only_one(wanted: Wanted) -> bool:
@@ -153,7 +165,9 @@ def _is_the_only_one(wanted: Wanted) -> bool:
 
 
 def _start(wanted: Wanted) -> list[str]:
-    return [f"path = {str(wanted.checkpoint.path.absolute())!r}"]
+    """The file itself, also where the folder was opened that has but this one."""
+    files, path = wanted.checkpoint.files, wanted.checkpoint.path
+    return [path_line(path if path in files else files[0])]
 
 
 def _has_numpy_dtype(wanted: Wanted) -> bool:
@@ -186,6 +200,9 @@ def _torch(wanted: Wanted) -> _Code | None:
     stored = [part.storage for part in (entry, *entry.components) if part.storage is not None]
     if any(each.byteorder == "big" for each in stored) or "saved as" in entry.details:
         return None
+    untyped = any(asked.name == "torch.storage.UntypedStorage" for asked in checkpoint.imports)
+    if untyped and checkpoint.format == "torch legacy":
+        return None  # torch can save these so, and not load them
     in_place = all(place_in_file(each.source, each.offset) is not None for each in stored)
     can_map = checkpoint.format == "torch zip" and entry.kind == "dense" and in_place
     mapped = ", mmap=True" if can_map else ""
@@ -234,6 +251,9 @@ def _npz(wanted: Wanted) -> _Code | None:
 
 def _numpy_load(wanted: Wanted, loaded: list[str]) -> _Code | None:
     found = array_steps(wanted)
+    storage = wanted.entry.storage
+    if storage is None or storage.offset > _LONGEST_HEADER:
+        return None
     return None if found is None else _Code(found[0], [*loaded, *found[1]])
 
 
@@ -247,48 +267,46 @@ def _keras(wanted: Wanted) -> _Code | None:
 
 
 def _by_h5py(wanted: Wanted, before: list[str], file: str, *modules: str) -> _Code | None:
-    found = array_steps(wanted)
-    if found is None or not _has_numpy_dtype(wanted):
+    if not _is_the_only_one(wanted):
         return None
-    if wanted.entry.dtype in HALVES and _by_bytes(wanted) is not None:
-        return None  # h5py knows but one of the ways in which complex numbers are written
     name = "/".join(str(part) for part in wanted.entry.path)
-    lines = [
-        *_start(wanted),
-        *before,
-        f'with h5py.File({file}, "r") as file:',
-        f"    array = file[{name!r}][()]",
-    ]
-    return _Code((*modules, "import h5py", *found[0]), [*lines, *found[1]])
-
-
-def _gguf(wanted: Wanted) -> _Code | None:
-    """Only blocks: plain numbers are read by their bytes."""
-    entry = wanted.entry
-    if entry.dtype not in BLOCK_SIZES or entry.dtype in WITHOUT_REFERENCE:
-        return None
+    opened = [*_start(wanted), *before, f'with h5py.File({file}, "r") as file:']
+    plain = _has_numpy_dtype(wanted) and wanted.form != "raw" and wanted.entry.dtype not in HALVES
     found = array_steps(wanted)
-    if found is None or entry.storage is None or entry.storage.byteorder == "big":
-        return None
-    lines = [
-        *_start(wanted),
-        "tensors = GGUFReader(path).tensors",
-        f"tensor = next(each for each in tensors if each.name == {entry.name!r})",
-        "array = dequantize(tensor.data, tensor.tensor_type)",
-    ]
-    return _Code((*found[0], "from gguf import GGUFReader, dequantize"), [*lines, *found[1]])
+    if plain and found is not None:
+        lines = [f"    array = file[{name!r}][...]"]
+        return _Code((*modules, "import h5py", *found[0]), [*opened, *lines, *found[1]])
+
+    def as_stored(_storage: Storage, box: Box, _region: Region | None) -> Steps:
+        """Without what h5py makes of the type: it knows but one way to write complex numbers."""
+        everything = "h5py.h5s.ALL, h5py.h5s.ALL"
+        lines = [
+            f"    stored, dataset = np.empty({box.shape}, dtype={box.word!r}), file[{name!r}].id",
+            f"    dataset.read({everything}, stored, dataset.get_type())",
+        ]
+        return (*modules, "import h5py", NUMPY), [*opened, *lines]
+
+    found = stored_steps(wanted, opening=as_stored)
+    return None if found is None else _Code(*found)
 
 
 def _onnx(wanted: Wanted) -> _Code | None:
-    """Initializers of the graph itself, which have names of their own."""
+    """Of the message alone, which also may be in a node, or have a name that another one has."""
+    entry = wanted.entry
+    source = None if entry.storage is None else entry.storage.source
     found = array_steps(wanted)
-    if found is None or wanted.form == "raw" or "inside" in wanted.entry.details:
+    if found is None or not isinstance(source, PackedNumbers | TypedNumbers):
         return None
+    if any(finding.severity != "note" for finding in wanted.checkpoint.findings):
+        raise UnplacedError("Something is wrong with the model, which its library may refuse.")
+    # Numbers that are packed may be in a file beside the model.
+    folder = str(wanted.checkpoint.path.absolute().parent)
     lines = [
         *_start(wanted),
-        "stored = onnx.load(path).graph.initializer",
-        f"tensor = next(each for each in stored if each.name == {wanted.entry.name!r})",
-        "array = onnx.numpy_helper.to_array(tensor)",
+        'with open(path, "rb") as file:',
+        f"    file.seek({source.message.offset})",
+        f"    tensor = onnx.TensorProto.FromString(file.read({source.message.length}))",
+        f"array = onnx.numpy_helper.to_array(tensor, {folder!r})",
     ]
     return _Code((*found[0], "import onnx"), [*lines, *found[1]])
 
@@ -308,4 +326,9 @@ _LIBRARIES: Final[dict[str, _Way]] = {
 }
 
 #: What is tried where the bytes are not the numbers.
-_READERS: Final[dict[str, _Way]] = {"GGUF": _gguf, "ONNX": _onnx}
+_READERS: Final[dict[str, _Way]] = {
+    "ONNX": _onnx,
+    "HDF5": _hdf5,
+    "Keras HDF5": _hdf5,
+    "Keras archive": _keras,
+}
