@@ -163,6 +163,11 @@ class AssembledBytes:
         return self._size
 
     @property
+    def below(self) -> list[ByteSource]:
+        """What has the pieces."""
+        return [piece.source for piece in self.pieces]
+
+    @property
     def pieces(self) -> list[Piece]:
         """The pieces that have a part in it. Where two overlap, the later one counts."""
         return [box.piece for box in self._boxes]

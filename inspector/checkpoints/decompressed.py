@@ -181,6 +181,11 @@ class Decompressed:
         self._positions: Final = Positions[_Reader](compression.readers)
 
     @property
+    def below(self) -> tuple[ByteSource]:
+        """What is compressed."""
+        return (self.compressed,)
+
+    @property
     def compression(self) -> str:
         """How it is compressed, in a word."""
         return self._compression.name

@@ -74,6 +74,11 @@ class InflatedMember:
         self._positions: Final = Positions[_Place]()
 
     @property
+    def below(self) -> tuple[ByteSource]:
+        """What has the deflated run."""
+        return (self._source,)
+
+    @property
     def run(self) -> tuple[ByteSource, int, int]:
         """The deflated run: its source, where it begins there, and its bytes."""
         return self._source, self._offset, self._compressed

@@ -20,3 +20,8 @@ class PickledBytes(MemoryBytes):
     def __init__(self, data: bytes, pickle: ByteSource) -> None:
         super().__init__(data)
         self.pickle: Final = pickle
+
+    @property
+    def below(self) -> tuple[ByteSource]:
+        """What the pickle was read from."""
+        return (self.pickle,)

@@ -11,8 +11,9 @@ import os
 import stat
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
@@ -43,6 +44,31 @@ class NamedSource(ByteSource, Protocol):
     @property
     def path(self) -> Path:
         """The file."""
+
+
+@runtime_checkable
+class Derived(Protocol):
+    """A `ByteSource` whose bytes come from others."""
+
+    @property
+    def below(self) -> Sequence[ByteSource]:
+        """What its bytes are read from."""
+
+
+def files_of(sources: Iterable[ByteSource]) -> list[LocalFile]:
+    """The files that the bytes of sources come from, each once."""
+    found: list[LocalFile] = []
+    waiting, met = list(sources), set[int]()
+    while waiting:
+        source = waiting.pop()
+        if id(source) in met:
+            continue
+        met.add(id(source))
+        if isinstance(source, LocalFile):
+            found.append(source)
+        elif isinstance(source, Derived):
+            waiting.extend(source.below)
+    return found
 
 
 class LocalFile:
@@ -244,6 +270,11 @@ class FileWindow:
         """Exactly ``length`` bytes; see `ByteSource`."""
         check_range(f"a part of {self.path}", self._size, offset, length)
         return self._file.read(self._offset + offset, length)
+
+    @property
+    def below(self) -> tuple[ByteSource]:
+        """The file around it."""
+        return (self._file,)
 
     def origin(self, offset: int) -> tuple[ByteSource, int]:
         """The file around it, and where in that a byte of it lies."""

@@ -64,6 +64,11 @@ class PackedNumbers:
         self._size: Final = min(count, 8 * length // bits) * len(table[0])
 
     @property
+    def below(self) -> tuple[ByteSource]:
+        """What has them as they are kept."""
+        return (self._source,)
+
+    @property
     def size(self) -> int:
         """Bytes of the numbers, unpacked."""
         return self._size
@@ -172,6 +177,11 @@ class TypedNumbers:
         self._lock: Final = threading.Lock()
         self._places: Final = [_Place(0, 0, 0)]
         self._last: tuple[int, bytes] = (-1, b"")
+
+    @property
+    def below(self) -> tuple[ByteSource]:
+        """What has them as they are kept."""
+        return (self._source,)
 
     @property
     def size(self) -> int:

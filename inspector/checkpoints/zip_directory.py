@@ -170,6 +170,11 @@ class MemberSource:
         source = self._source or self._resolve()
         source.read_into(self._base + offset, buffer)
 
+    @property
+    def below(self) -> tuple[ByteSource]:
+        """The archive."""
+        return (self._directory.source,)
+
     def origin(self, offset: int) -> tuple[ByteSource, int]:
         """What a byte of the member is read from, and where in that it is.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
 from inspector.analysis.summary import Analysis
-from inspector.gui.kept_tiles import identity_of
+from inspector.gui.identity import identity_of
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
@@ -21,23 +22,44 @@ _KEPT: Final = 200
 _LANE: Final = "whole statistics"
 
 
+#: An analysis, and the `identity_of` what it was made of.
+Counted: TypeAlias = tuple[Hashable, Analysis]
+
+#: Counts a region, in a worker.
+Analyse: TypeAlias = Callable[[ArraySource, Region, Task], Analysis]
+
+
 class KeptAnalyses:
-    """The last results, by tensor and region; none of what may change, such as live tensors."""
+    """The last results, by tensor and region; none of what may change, such as live tensors.
+
+    May be used from any thread.
+    """
 
     def __init__(self) -> None:
-        self._found: OrderedDict[object, Analysis] = OrderedDict()
+        self._found: Final[OrderedDict[Hashable, Analysis]] = OrderedDict()
+        self._lock: Final = threading.Lock()
 
-    def find(self, source: ArraySource, region: Region) -> Analysis | None:
-        """What was counted of a region; None if it is not kept."""
-        place = identity_of(source), region
-        if place in self._found:
-            self._found.move_to_end(place)
-        return self._found.get(place)
+    def find(self, identity: Hashable, region: Region) -> Analysis | None:
+        """What was counted of a region of what had an `identity_of`; None if it is not kept."""
+        place = identity, region
+        with self._lock:
+            if place in self._found:
+                self._found.move_to_end(place)
+            return self._found.get(place)
 
-    def keep(self, source: ArraySource, region: Region, found: Analysis) -> None:
-        """Remember what was counted of a region."""
+    def count(self, source: ArraySource, region: Region, analyse: Analyse, task: Task) -> Counted:
+        """What was counted of a region, or is counted now and kept. In a worker."""
         identity = identity_of(source)
-        if identity is not None:
+        found = self.find(identity, region)
+        if found is None:
+            found = analyse(source, region, task)
+            self._keep(identity, region, found)
+        return identity, found
+
+    def _keep(self, identity: Hashable, region: Region, found: Analysis) -> None:
+        if identity is None:
+            return
+        with self._lock:
             self._found[identity, region] = found
             if len(self._found) > _KEPT:
                 self._found.popitem(last=False)
@@ -60,7 +82,7 @@ class WholeCount(QObject):
         self,
         runner: TaskRunner,
         kept: KeptAnalyses,
-        analyse: Callable[[ArraySource, Region, Task], Analysis],
+        analyse: Analyse,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -79,25 +101,20 @@ class WholeCount(QObject):
         if source is None:
             return
         region = Region.whole(source.shape)
-        known = self._kept.find(source, region)
-        if known is not None:
-            self.analysed.emit(known)
-            return
         self._runner.submit(
             _LANE,
             Request(
-                work=partial(self._analyse, source, region),
+                work=partial(self._kept.count, source, region, self._analyse),
                 partial=self._tell,
-                done=partial(self._take, source, region),
+                done=self._take,
                 failed=self.failed.emit,
                 bulk=True,
                 title="Levels",
             ),
         )
 
-    def _take(self, source: ArraySource, region: Region, found: Analysis) -> None:
-        self._kept.keep(source, region, found)
-        self._tell(found)
+    def _take(self, counted: Counted) -> None:
+        self._tell(counted[1])
 
     def _tell(self, found: Analysis) -> None:
         if found.statistics.exact:

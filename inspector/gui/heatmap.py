@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, re
 from inspector.gui.cell_numbers import MOST, read_texts
 from inspector.gui.colours import Colouring, Picture, block_text, caption, paint, picture
 from inspector.gui.focus_ring import FocusRing
+from inspector.gui.identity import identity_of
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.labels import swatch
 from inspector.gui.levels import OF_ALL, Limits
@@ -410,10 +412,12 @@ def _overview(
     task: Task,
 ) -> Picture:
     """The picture of a whole plane, with a sample of it handed over first. In a worker."""
-    known = kept.find(source, plane, plan, reduction)
+    identity = identity_of(source)
+    known = kept.find(identity, plane, plan, reduction)
     if known is None and plan.block_rows * plan.block_columns > 1:
         task.partial(picture(preview_tile(source, plane, plan, check=task.check), colouring))
-    return picture(known or _exact(source, plane, plan, reduction, kept, task), colouring)
+    tile = known or _exact(identity, source, plane, plan, reduction, kept, task)
+    return picture(tile, colouring)
 
 
 def _detail(
@@ -426,12 +430,14 @@ def _detail(
     task: Task,
 ) -> Picture:
     """A part of a plane, in the overview's colours. In a worker."""
-    known = kept.find(source, plane, plan, reduction)
-    tile = known or _exact(source, plane, plan, reduction, kept, task)
+    identity = identity_of(source)
+    known = kept.find(identity, plane, plan, reduction)
+    tile = known or _exact(identity, source, plane, plan, reduction, kept, task)
     return paint(tile, overview.levels, overview.colouring)
 
 
 def _exact(
+    identity: Hashable,
     source: ArraySource,
     plane: Plane,
     plan: TilePlan,
@@ -441,7 +447,7 @@ def _exact(
 ) -> Tile:
     """Look at every element that a plan covers, and remember what came of it. In a worker."""
     tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
-    kept.keep(source, plane, reduction, tile)
+    kept.keep(identity, plane, reduction, tile)
     return tile
 
 

@@ -8,22 +8,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from inspector.analysis.tiles import Reduction, Tile, TilePlan
-from inspector.checkpoints.model import TensorEntry
-from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
-
-
-def identity_of(source: ArraySource) -> Hashable:
-    """What results of a source are kept under; None where they may be others the next time."""
-    entry = getattr(source, "entry", None)
-    if not isinstance(entry, TensorEntry) or _is_live(entry):
-        return None
-    return entry, source.dtype.name, source.dtype.note, source.shape
-
-
-def _is_live(entry: TensorEntry) -> bool:
-    parts = (entry, *entry.components)
-    return any(part.storage is not None and part.storage.origin for part in parts)
 
 
 class KeptTiles:
@@ -55,19 +40,21 @@ class KeptTiles:
             self._shrink()
 
     def find(
-        self, source: ArraySource, plane: Plane, plan: TilePlan, reduction: Reduction
+        self, identity: Hashable, plane: Plane, plan: TilePlan, reduction: Reduction
     ) -> Tile | None:
-        """The picture that was made of the same before."""
-        key = (identity_of(source), plane, plan, reduction)
+        """The picture that was made before of the numbers of an `identity_of`."""
+        key = (identity, plane, plan, reduction)
         with self._lock:
             found = self._tiles.get(key)
             if found is not None:
                 self._tiles.move_to_end(key)
             return found
 
-    def keep(self, source: ArraySource, plane: Plane, reduction: Reduction, tile: Tile) -> None:
-        """Remember an exact picture, if its numbers are going to stay the same."""
-        identity = identity_of(source)
+    def keep(self, identity: Hashable, plane: Plane, reduction: Reduction, tile: Tile) -> None:
+        """Remember an exact picture, if its numbers are going to stay the same.
+
+        The identity is that from before the first of them was read.
+        """
         if identity is None:
             return
         key = (identity, plane, tile.plan, reduction)

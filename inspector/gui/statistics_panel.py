@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Final, Literal
 
@@ -24,7 +24,7 @@ from inspector.analysis.histogram import Histogram
 from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
-from inspector.gui.analyses import KeptAnalyses, WholeCount
+from inspector.gui.analyses import Counted, KeptAnalyses, WholeCount
 from inspector.gui.fonts import fixed_font
 from inspector.gui.histogram_plot import HistogramPlot
 from inspector.gui.labels import swatch
@@ -109,7 +109,9 @@ class StatisticsPanel(QWidget):
         self._found: Analysis | None = None
         #: What a sample says, for as long as the rest is being counted.
         self._sampled: Analysis | None = None
-        self._kept = KeptAnalyses()
+        self._kept: Final = KeptAnalyses()
+        #: Under which those of the shown tensor are; None until one was counted.
+        self._identity: Hashable = None
         #: What is counted of the whole tensor whatever is shown, and whether it is to be.
         self._whole = WholeCount(runner, self._kept, _analyse, self)
         self._whole.analysed.connect(self.analysed)
@@ -219,9 +221,8 @@ class StatisticsPanel(QWidget):
         """The figures of the whole tensor; None unless they were counted."""
         source, found = self._position.source, self._found
         if self.part != "whole":
-            found = None
-            if source is not None:
-                found = self._kept.find(source, Region.whole(source.shape))
+            whole = None if source is None else Region.whole(source.shape)
+            found = None if whole is None else self._kept.find(self._identity, whole)
         return None if found is None else found.statistics
 
     @property
@@ -259,6 +260,7 @@ class StatisticsPanel(QWidget):
 
     def _begin(self) -> None:
         """Another tensor."""
+        self._identity = None
         self._clear()
         if self.part == "selected":
             self._moved()  # what is selected may still be of the one before
@@ -291,18 +293,13 @@ class StatisticsPanel(QWidget):
         source = self._position.source
         if source is None:
             return
-        region = self._region(source)
-        known = self._kept.find(source, region)
-        if known is not None:
-            self._take_exact(known)
-            return
         self._state.setText("counting")
         self._runner.submit(
             "statistics",
             Request(
-                work=partial(_analyse, source, region),
+                work=partial(self._kept.count, source, self._region(source), _analyse),
                 partial=self._show,
-                done=partial(self._take, source, region),
+                done=self._take,
                 failed=self._fail,
                 progress=self._progress,
                 cancelled=lambda: self._stop("cancelled"),
@@ -365,11 +362,8 @@ class StatisticsPanel(QWidget):
             self._state.setText("counting")
             self._later.start()
 
-    def _take(self, source: ArraySource, region: Region, found: Analysis) -> None:
-        self._kept.keep(source, region, found)
-        self._take_exact(found)
-
-    def _take_exact(self, found: Analysis) -> None:
+    def _take(self, counted: Counted) -> None:
+        self._identity, found = counted
         self._show(found)
         self._state.setText("exact")
 

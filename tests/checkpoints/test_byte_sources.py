@@ -12,12 +12,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from fuzz.seeds import SEEDS
 
-from inspector.checkpoints import inflated, sources
+from inspector.checkpoints import inflated, open_checkpoint, sources
 from inspector.checkpoints.changes import change_of, mark_file
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.inflated import InflatedMember
-from inspector.checkpoints.sources import LocalFile, MemoryBytes
+from inspector.checkpoints.sources import LocalFile, MemoryBytes, files_of
 
 
 def deflated(data: bytes) -> bytes:
@@ -214,3 +215,21 @@ def test_a_claim_allocates_nothing() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("kind", SEEDS)
+def test_every_storage_leads_to_its_files(tmp_path: Path, kind: str) -> None:
+    """Whatever is between: archives, what is compressed, chunks, pieces, packed numbers."""
+    for number, write in enumerate(SEEDS[kind]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        checkpoint = open_checkpoint(write(folder))
+        parts = [part for entry in checkpoint.entries for part in (entry, *entry.components)]
+        storages = {part.storage for part in parts if part.storage is not None}
+        for storage in storages:
+            found = {file.path.resolve() for file in files_of([storage.source])}
+            assert found <= {path.resolve() for path in checkpoint.files}
+            in_no_file = "in the object header", "nothing", "never written", "scales", "zero_points"
+            assert len(found) == 1 or storage.key in in_no_file, storage.key
+        checkpoint.close()

@@ -298,7 +298,7 @@ def test_a_large_chunk_is_unpacked_once_for_all_who_wait_for_it() -> None:
             other.join(0.1)  # it has the time to do what it should not
         return bytes(size)
 
-    source = AssembledChunks((size,), (size,), 1, decoded, b"\0")
+    source = AssembledChunks((size,), (size,), 1, decoded, b"\0", ())
     assert source.read(0, 10) == bytes(10)
     others[0].join(10)
     assert not others[0].is_alive()

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from driving import idle, show
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -87,6 +89,76 @@ def test_every_change_is_said_above_the_page(
         window.watch.look()
     assert f"last.pt {words}" in window.change_bar.text
     assert "What is shown was read before." in window.change_bar.text
+
+
+def _write_over(path: Path) -> None:
+    """Other numbers in the same place, as a program does that maps its checkpoint."""
+    data = path.read_bytes().replace(np.float32(1).tobytes() * 8, np.float32(7).tobytes() * 8)
+    with path.open("r+b") as file:
+        file.write(data)
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+
+
+def test_nothing_that_was_kept_is_shown_of_a_file_that_has_changed(
+    qtbot: QtBot, window: MainWindow, path: Path
+) -> None:
+    """Neither picture nor figures, although both were made; and reloaded, those of the new file."""
+    page = show(qtbot, window, path, "a")
+    first, figures = page.heatmap.overview, page.statistics.statistics
+    assert first is not None
+    assert figures is not None
+    show(qtbot, window, path, "b")
+    show(qtbot, window, path, "a")
+    again = page.heatmap.overview
+    assert again is not None
+    assert again.tile is first.tile
+    assert page.statistics.statistics is figures
+    assert page.notice == ""
+    show(qtbot, window, path, "b")
+    _write_over(path)
+    show(qtbot, window, path, "a")
+    assert page.heatmap.overview is None
+    assert page.statistics.statistics is None
+    assert "has changed since it was opened" in page.notice
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    qtbot.waitUntil(lambda: page.grid.text_at(0, 0) == "7", timeout=20_000)
+    idle(qtbot, window)
+    reloaded = page.heatmap.overview
+    assert reloaded is not None
+    assert reloaded.tile.values.max() == 7
+    assert page.statistics.statistics is not None
+    assert page.statistics.statistics.maximum == 7
+
+
+def test_what_was_kept_comes_back_with_the_file(
+    qtbot: QtBot, window: MainWindow, path: Path
+) -> None:
+    """A file that is replaced goes on being read as it was, but nothing is taken for its own."""
+    page = show(qtbot, window, path, "a")
+    first = page.heatmap.overview
+    assert first is not None
+    show(qtbot, window, path, "b")
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    torch.save({"a": torch.full((40, 3), 5.0)}, path)
+    show_again(qtbot, window, "a")
+    anew = page.heatmap.overview
+    assert anew is not None
+    assert anew.tile is not first.tile
+    assert anew.tile.values.max() == 1
+    show_again(qtbot, window, "b")
+    aside.replace(path)
+    show_again(qtbot, window, "a")
+    back = page.heatmap.overview
+    assert back is not None
+    assert back.tile is first.tile
+
+
+def show_again(qtbot: QtBot, window: MainWindow, name: str) -> None:
+    """Choose another tensor of the file that is open."""
+    assert window.tree.select(window.files[-1].number, name)
+    idle(qtbot, window)
 
 
 def test_a_disk_that_goes_away(

@@ -23,6 +23,7 @@ from inspector.checkpoints.model import Storage, TensorEntry
 from inspector.checkpoints.sources import MemoryBytes
 from inspector.cli import main
 from inspector.desktop import single_instance
+from inspector.gui.identity import identity_of
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
@@ -53,7 +54,7 @@ def tile(rows: int) -> Tile:
 def test_no_more_than_allowed_is_kept_and_the_last_as_long_as_it_fits(
     steps: list[tuple[int, int]],
 ) -> None:
-    kept, one, limit = KeptTiles(400), source(), 400
+    kept, one, limit = KeptTiles(400), identity_of(source()), 400
     for rows, allowed in steps:
         if allowed % 7 == 0:
             limit = allowed
@@ -68,7 +69,7 @@ def test_no_more_than_allowed_is_kept_and_the_last_as_long_as_it_fits(
 
 
 def test_what_was_not_looked_at_for_longest_goes_first() -> None:
-    kept, one = KeptTiles(10 * ROW), source()
+    kept, one = KeptTiles(10 * ROW), identity_of(source())
     first, second, third = (tile(rows) for rows in (4, 5, 3))
     for made in (first, second):
         kept.keep(one, PLANE, "mean", made)
@@ -79,7 +80,7 @@ def test_what_was_not_looked_at_for_longest_goes_first() -> None:
 
 
 def test_numbers_that_may_change_are_not_kept() -> None:
-    kept, one = KeptTiles(1000), source(origin="in memory")
+    kept, one = KeptTiles(1000), identity_of(source(origin="in memory"))
     kept.keep(one, PLANE, "mean", tile(2))
     assert kept.nbytes == 0
     assert kept.find(one, PLANE, tile(2).plan, "mean") is None

@@ -128,6 +128,11 @@ class ChunkBytes:
     def close(self) -> None:
         """The file is closed by whoever opened it."""
 
+    @property
+    def below(self) -> tuple[ByteSource]:
+        """The file that it is in."""
+        return (self._file,)
+
     def stored(self, offset: int) -> tuple[ByteSource, int, tuple[int, ...]]:
         """Where the elements are as they lie in the file, and their strides, in elements.
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Final
 
+from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.sources import check_range
 
 #: Bytes of decoded chunks that are kept, at most; one chunk is always kept.
@@ -37,6 +38,8 @@ class AssembledChunks:
         None for a chunk that was never written.
     fill
         The element that stands everywhere in what was never written.
+    below
+        What the chunks are read from.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class AssembledChunks:
         itemsize: int,
         decoded: Callable[[tuple[int, ...]], bytes | None],
         fill: bytes,
+        below: Sequence[ByteSource],
     ) -> None:
+        self.below: Final = below
         self.size: Final = math.prod(shape) * itemsize
         self._decoded: Final = decoded
         self._fill: Final = fill

@@ -173,7 +173,7 @@ class _Reading:
             if size:
                 shape = self._dataspace.shape or (1,)
                 fill = self._fill()
-                source = AssembledChunks(shape, shape, self._type.size, lambda _: None, fill)
+                source = AssembledChunks(shape, shape, self._type.size, lambda _: None, fill, ())
         else:
             # Without elements, the address may be anything.
             offset = self._space.base + layout.address if size else 0
@@ -201,7 +201,9 @@ class _Reading:
         if not self._dataspace.count:
             return None
         chunks = _Chunks(self._space.unbounded(), layout, shape, self._dataspace.most, filters)
-        return AssembledChunks(shape, layout.dims, self._type.size, chunks.decoded, self._fill())
+        return AssembledChunks(
+            shape, layout.dims, self._type.size, chunks.decoded, self._fill(), (self._space.source,)
+        )
 
     def _fill(self) -> bytes:
         """The element that stands where nothing was written; zeros if none is given."""
