@@ -9,7 +9,7 @@ from typing import Final
 
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.model import ByteSource
-from inspector.checkpoints.positions import Positions
+from inspector.checkpoints.positions import MOST, Positions
 from inspector.checkpoints.sources import check_range
 
 #: Deflate can not do better than this many bytes out of one.
@@ -58,10 +58,18 @@ class InflatedMember:
         Inflated bytes by the file's own word; what deflate can not reach is cut off.
     name
         For errors.
+    readers
+        Places at which it can be read by turns without going back.
     """
 
     def __init__(
-        self, source: ByteSource, offset: int, compressed: int, claimed: int, name: str
+        self,
+        source: ByteSource,
+        offset: int,
+        compressed: int,
+        claimed: int,
+        name: str,
+        readers: int = MOST,
     ) -> None:
         self._source: Final = source
         self._offset: Final = offset
@@ -71,7 +79,7 @@ class InflatedMember:
         self._distance: Final = max(_PLACE_DISTANCE, self._size // _MAX_PLACES)
         self._lock: Final = threading.Lock()  # of the places
         self._places: Final = [_Place(zlib.decompressobj(-zlib.MAX_WBITS), 0, 0)]
-        self._positions: Final = Positions[_Place]()
+        self._positions: Final = Positions[_Place](readers)
 
     @property
     def below(self) -> tuple[ByteSource]:

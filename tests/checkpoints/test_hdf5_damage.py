@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.checkpoints import Checkpoint, CheckpointError, InspectorError, open_checkpoint
+from inspector.checkpoints.hdf5 import datasets
 
 
 @cache
@@ -173,7 +174,10 @@ def test_groups_in_groups_without_end(tmp_path: Path) -> None:
 def test_a_shape_beyond_counting_and_beyond_the_file(tmp_path: Path) -> None:
     def fill(file: h5py.File) -> None:
         file.create_dataset("huge", (2**37, 2**20), "f4", chunks=(2**10, 2**10), fillvalue=2)
-        file.create_dataset("chunk", (2**15, 2**15), "i2", chunks=(2**15, 2**14))
+        made = file.create_dataset(
+            "chunk", (2**15, 2**15), "i2", chunks=(2**15, 2**14), fillvalue=3
+        )
+        assert made.id.get_num_chunks() == 0
 
     checkpoint = open_checkpoint(written(tmp_path / "huge.h5", fill))
     entries = {entry.name: entry for entry in checkpoint.entries}
@@ -181,7 +185,9 @@ def test_a_shape_beyond_counting_and_beyond_the_file(tmp_path: Path) -> None:
     storage = entries["huge"].storage
     assert storage is not None
     assert struct.unpack("<f", storage.source.read(2**58, 4)) == (2.0,)
-    assert "1,073,741,824 bytes" in entries["chunk"].problem
+    storage = entries["chunk"].storage
+    assert storage is not None
+    assert struct.unpack("<h", storage.source.read(2**30 + 2**20, 2)) == (3,)
 
 
 @pytest.mark.parametrize("shape", [(0, 2**62), (2**32, 2**31), (2**61, 0, 4)])
@@ -210,6 +216,24 @@ def test_a_chunk_that_inflates_to_something_else(tmp_path: Path) -> None:
             (entry,) = open_checkpoint(path).entries
             with pytest.raises(CheckpointError, match="chunk is damaged"):
                 values(entry)
+
+
+@pytest.mark.parametrize("raw", [b"x", b"not deflated", zlib.compress(bytes(30))])
+def test_a_large_chunk_that_is_damaged(
+    tmp_path: Path, raw: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(file: h5py.File) -> None:
+        options = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+        made = file.create_dataset("w", (100,), "i4", chunks=(100,), **options)
+        made[:] = np.arange(100)
+
+    path = written(tmp_path / "bad.h5", fill)
+    with h5py.File(path, "r+") as file:
+        file["w"].id.write_direct_chunk((0,), raw)
+    monkeypatch.setattr(datasets, "MAX_CHUNK", 100)
+    (entry,) = open_checkpoint(path).entries
+    with pytest.raises(CheckpointError):
+        values(entry)
 
 
 def test_weights_that_fill_the_memory(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ import pytest
 from hdf5_files import compare, messages, values, written
 
 from inspector.checkpoints import open_checkpoint
+from inspector.checkpoints.hdf5 import datasets
 from inspector.checkpoints.hdf5.assembly import AssembledChunks
 from inspector.checkpoints.model import TensorEntry
+from inspector.checkpoints.sources import LocalFile
+from inspector.values.regions import Region, parse_region
+from inspector.values.tensors import tensor_source
 
 LIBVERS: tuple[Any, ...] = ("earliest", ("earliest", "v110"), ("v110", "v110"), "latest")
 
@@ -298,7 +303,7 @@ def test_a_large_chunk_is_unpacked_once_for_all_who_wait_for_it() -> None:
             other.join(0.1)  # it has the time to do what it should not
         return bytes(size)
 
-    source = AssembledChunks((size,), (size,), 1, decoded, b"\0", ())
+    source = AssembledChunks((size,), (size,), 1, decoded, b"\0", (), size)
     assert source.read(0, 10) == bytes(10)
     others[0].join(10)
     assert not others[0].is_alive()
@@ -308,7 +313,88 @@ def test_a_large_chunk_is_unpacked_once_for_all_who_wait_for_it() -> None:
 def test_chunks_that_take_too_much_memory_are_named(tmp_path: Path) -> None:
     path = tmp_path / "large.h5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("w", (2**25,), "f4", chunks=(2**25,), compression="gzip")
+        file.create_dataset("w", (2**25,), "f4", chunks=(2**25,), compression="lzf")
     entry = open_checkpoint(path).find("w")
     assert isinstance(entry, TensorEntry)
     assert "chunks have 134,217,728 bytes" in entry.problem
+    assert "compressed by lzf" in entry.problem
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_large_chunks_are_read_piece_by_piece(
+    tmp_path: Path, libver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every filter that is undone piece by piece, here of chunks that only count as large."""
+
+    def fill(file: h5py.File) -> None:
+        for name in ("f4", ">f8", "i2", "u1", "c8"):
+            for number, options in enumerate(
+                (
+                    {},
+                    {"fletcher32": True},
+                    {"compression": "gzip"},
+                    {"compression": "gzip", "shuffle": True},
+                    {"compression": "gzip", "shuffle": True, "fletcher32": True},
+                    {"shuffle": True},
+                )
+            ):
+                file.create_dataset(
+                    f"{name}/{number}", data=random((70, 90), name), chunks=(40, 50), **options
+                )
+                whole = f"{name}/whole {number}"
+                file.create_dataset(whole, data=random((70, 90), name), chunks=(70, 90), **options)
+        made = file.create_dataset("w", (100, 30), "f4", chunks=(10, 30), fillvalue=7)
+        made[20:45] = 1
+
+    monkeypatch.setattr(datasets, "MAX_CHUNK", 100)
+    checkpoint = compare(written(tmp_path / "large.h5", fill, libver))
+    for entry in checkpoint.entries:
+        source = tensor_source(entry)
+        region = parse_region("[::-3, 5:80:7]", source.shape)
+        whole = source.read(Region.whole(source.shape))
+        assert np.array_equal(source.read(region), whole[::-3, 5:80:7])
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_chunks_beside_each_other_are_not_unpacked_for_every_row(
+    tmp_path: Path, compression: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of them are more than are kept, so that one would make room for the other."""
+    path = tmp_path / "wide.h5"
+    numbers = np.arange(1000 * 9000, dtype="f4").reshape(1000, 9000)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("w", data=numbers, chunks=(1000, 3000), compression=compression)
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    read = 0
+
+    def counted(file: LocalFile, offset: int, buffer: memoryview) -> None:
+        nonlocal read
+        read += len(buffer)
+        plain(file, offset, buffer)
+
+    plain = LocalFile.read_into
+    monkeypatch.setattr(LocalFile, "read_into", counted)
+    source = tensor_source(entry)
+    for rows in Region.whole(source.shape).blocks(100_000, source.axis_order):
+        assert np.array_equal(source.read(rows), numbers[rows.axes[0].start : rows.axes[0].stop])
+    assert read < 1.1 * path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}]
+)
+def test_a_chunk_of_any_size_takes_little_memory(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tmp_path / "large.h5"
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset("w", (2**25,), "f4", chunks=(2**25,), **options)
+        made[12_345_678] = 3
+    checkpoint = open_checkpoint(path)
+    (entry,) = checkpoint.entries
+    source = tensor_source(entry)
+    tracemalloc.start()
+    found = source.read(Region((range(12_345_670, 12_345_690),)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.tolist() == [0] * 8 + [3] + [0] * 11
+    assert peak < 12 << 20

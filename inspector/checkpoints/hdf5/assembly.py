@@ -18,7 +18,7 @@ from inspector.checkpoints.model import ByteSource
 from inspector.checkpoints.sources import check_range
 
 #: Bytes of decoded chunks that are kept, at most; one chunk is always kept.
-_CACHE: Final = 32 << 20
+CACHE: Final = 32 << 20
 
 
 class AssembledChunks:
@@ -35,11 +35,13 @@ class AssembledChunks:
         Bytes of an element.
     decoded
         The bytes of the chunk at a place in the grid, in C order, complete also at the edges;
-        None for a chunk that was never written.
+        None for a chunk that was never written. Of a large one a source, which takes little memory.
     fill
         The element that stands everywhere in what was never written.
     below
         What the chunks are read from.
+    cost
+        Bytes of memory that a decoded chunk takes.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class AssembledChunks:
         shape: tuple[int, ...],
         chunk: tuple[int, ...],
         itemsize: int,
-        decoded: Callable[[tuple[int, ...]], bytes | None],
+        decoded: Callable[[tuple[int, ...]], bytes | ByteSource | None],
         fill: bytes,
         below: Sequence[ByteSource],
+        cost: int,
     ) -> None:
         self.below: Final = below
         self.size: Final = math.prod(shape) * itemsize
@@ -57,8 +60,8 @@ class AssembledChunks:
         self._fill: Final = fill
         self._rank: Final = len(shape)
         self._shape, self._chunk, self._itemsize = _merged(shape, chunk, itemsize)
-        self._kept: Final[OrderedDict[tuple[int, ...], bytes]] = OrderedDict()
-        self._most: Final = max(1, _CACHE // (math.prod(chunk) * itemsize))
+        self._kept: Final[OrderedDict[tuple[int, ...], bytes | ByteSource]] = OrderedDict()
+        self._most: Final = max(1, CACHE // cost)
         self._lock: Final = threading.Lock()
         # A page, a picture and a count that begin together need the same chunk, and to unpack it
         # takes several times its memory: large ones are unpacked by one of them for all.
@@ -100,12 +103,14 @@ class AssembledChunks:
                 here, there = max(start + left, offset), min(start + right, end)
                 if here >= there:
                     continue
+                at = (within + number) * wide + here - start - left
+                piece = buffer[here - offset : there - offset]
                 if data is None:
-                    piece = self._filling(here, there - here)
+                    piece[:] = self._filling(here, there - here)
+                elif isinstance(data, bytes):
+                    piece[:] = data[at : at + there - here]
                 else:
-                    at = (within + number) * wide + here - start - left
-                    piece = data[at : at + there - here]
-                buffer[here - offset : there - offset] = piece
+                    data.read_into(at, piece)
 
     def _filling(self, offset: int, length: int) -> bytes:
         """What stands where nothing was written."""
@@ -139,21 +144,21 @@ class AssembledChunks:
             step *= width
         return tuple(reversed(place)), within
 
-    def _get(self, place: tuple[int, ...]) -> bytes | None:
+    def _get(self, place: tuple[int, ...]) -> bytes | ByteSource | None:
         found = self._known(place)
         if found is not None:
             return found
         with self._decoding:
             return self._known(place) or self._decode(place)
 
-    def _known(self, place: tuple[int, ...]) -> bytes | None:
+    def _known(self, place: tuple[int, ...]) -> bytes | ByteSource | None:
         with self._lock:
             found = self._kept.get(place)
             if found is not None:
                 self._kept.move_to_end(place)
             return found
 
-    def _decode(self, place: tuple[int, ...]) -> bytes | None:
+    def _decode(self, place: tuple[int, ...]) -> bytes | ByteSource | None:
         with self._lock:
             while len(self._kept) >= self._most:
                 self._kept.popitem(last=False)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.geometry import contiguous, strided_problem
-from inspector.checkpoints.hdf5.assembly import AssembledChunks
+from inspector.checkpoints.hdf5.assembly import CACHE, AssembledChunks
 from inspector.checkpoints.hdf5.attributes import read_value, value_text
 from inspector.checkpoints.hdf5.chunks import ChunkIndex
 from inspector.checkpoints.hdf5.filters import Filter, read_filters, undo
@@ -28,6 +28,7 @@ from inspector.checkpoints.hdf5.headers import (
 from inspector.checkpoints.hdf5.heaps import GlobalHeap
 from inspector.checkpoints.hdf5.layouts import Chunked, Compact, Layout, read_layout
 from inspector.checkpoints.hdf5.space import Space
+from inspector.checkpoints.hdf5.streams import STREAM_COST, can_stream, streamed
 from inspector.checkpoints.hdf5.types import Dataspace, Datatype, read_dataspace, read_datatype
 from inspector.checkpoints.model import ByteSource, Storage
 from inspector.checkpoints.sources import MemoryBytes
@@ -39,6 +40,10 @@ _MAX_SPREAD: Final = 1 << 60
 
 #: Bytes by which a compressed chunk may be longer than twice what it holds.
 _MAX_OVERHEAD: Final = 1 << 16
+
+
+#: Bytes of a chunk that is unpacked as a whole, at most: it takes up to four times as much memory.
+MAX_CHUNK: Final = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,7 @@ class _Reading:
             if size:
                 shape = self._dataspace.shape or (1,)
                 fill = self._fill()
-                source = AssembledChunks(shape, shape, self._type.size, lambda _: None, fill, ())
+                source = AssembledChunks(shape, shape, self._type.size, lambda _: None, fill, (), 1)
         else:
             # Without elements, the address may be anything.
             offset = self._space.base + layout.address if size else 0
@@ -197,12 +202,25 @@ class _Reading:
             unknown = ", ".join(one.name for one in filters if not one.known)
             if unknown:
                 raise CheckpointError(f"It is compressed by {unknown}, which is not read here.")
+        nbytes = math.prod(layout.dims) * layout.itemsize
+        if nbytes > MAX_CHUNK and not can_stream(filters):
+            raise CheckpointError(
+                f"Its chunks have {nbytes:,} bytes each; more than {MAX_CHUNK:,} are not read of "
+                f"what is compressed by {', '.join(one.name for one in filters)}.",
+                advice="Store it in smaller ones (h5repack -l CHUNK=...).",
+            )
         self._details.append(("chunks", str(list(layout.dims))))
         if not self._dataspace.count:
             return None
         chunks = _Chunks(self._space.unbounded(), layout, shape, self._dataspace.most, filters)
         return AssembledChunks(
-            shape, layout.dims, self._type.size, chunks.decoded, self._fill(), (self._space.source,)
+            shape,
+            layout.dims,
+            self._type.size,
+            chunks.decoded,
+            self._fill(),
+            (self._space.source,),
+            STREAM_COST if chunks.streams else nbytes,
         )
 
     def _fill(self) -> bytes:
@@ -245,13 +263,32 @@ class _Chunks:
         self._most: Final = most
         self._filters: Final = filters
         self._nbytes: Final = math.prod(layout.dims) * layout.itemsize
+        #: Whether they are read piece by piece, and not unpacked as a whole.
+        self.streams: Final = self._nbytes > MAX_CHUNK or (
+            can_stream(filters) and self._come_again_too_late()
+        )
+
+    def _come_again_too_late(self) -> bool:
+        """Whether whoever goes over the dataset would unpack each chunk again and again.
+
+        The chunks beside each other, each of which holds several rows, are then more than are
+        kept, and yet so few that all of them can be read by turns.
+        """
+        grid = list(zip(self._shape, self._layout.dims, strict=True))
+        while len(grid) > 1 and grid[0][1] == 1:
+            grid.pop(0)
+        beside = math.prod(-(-length // width) for length, width in grid[1:])
+        return beside * self._nbytes > CACHE and 1 < beside <= CACHE // STREAM_COST
 
     @cached_property
     def _index(self) -> ChunkIndex | None:
         return self._layout.open(self._space, self._most, bool(self._filters))
 
-    def decoded(self, place: tuple[int, ...]) -> bytes | None:
-        """The bytes of a chunk before filters; None if it was never written."""
+    def decoded(self, place: tuple[int, ...]) -> bytes | ByteSource | None:
+        """The bytes of a chunk before filters, of a large one as it is asked for them.
+
+        None if it was never written.
+        """
         chunk = None if self._index is None else self._index.find(place)
         if chunk is None:
             return None
@@ -263,11 +300,15 @@ class _Chunks:
                 f"A chunk is damaged: it takes {chunk.size:,} bytes for {self._nbytes:,}.",
                 where=f"byte {space.base + chunk.address}",
             )
-        data = space.source.read(space.base + chunk.address, chunk.size)
         filters = self._filters
         if not self._layout.whole_edges and self._at_edge(place):
             filters = ()
-        return undo(data, filters, chunk.mask, self._nbytes, self._layout.itemsize)
+        begin, itemsize = space.base + chunk.address, self._layout.itemsize
+        if self.streams:
+            applied = [one for number, one in enumerate(filters) if not chunk.mask >> number & 1]
+            return streamed(space.source, begin, chunk.size, tuple(applied), self._nbytes, itemsize)
+        data = space.source.read(begin, chunk.size)
+        return undo(data, filters, chunk.mask, self._nbytes, itemsize)
 
     def _at_edge(self, place: tuple[int, ...]) -> bool:
         return any(

@@ -23,11 +23,11 @@ _OTHERS: Final = {
     32015: "zstd",
     32026: "blosc2",
 }
-_DEFLATE: Final = 1
-_SHUFFLE: Final = 2
-_FLETCHER32: Final = 3
+DEFLATE: Final = 1
+SHUFFLE: Final = 2
+FLETCHER32: Final = 3
 _LZF: Final = 32000
-_KNOWN: Final = {_DEFLATE: "gzip", _SHUFFLE: "shuffle", _FLETCHER32: "fletcher32", _LZF: "lzf"}
+_KNOWN: Final = {DEFLATE: "gzip", SHUFFLE: "shuffle", FLETCHER32: "fletcher32", _LZF: "lzf"}
 
 #: Between two filters, a chunk may be longer than it is in the end by this and a 16th: a
 #: checksum, or what compression costs with what can not be compressed.
@@ -114,9 +114,9 @@ def undo(data: bytes, filters: tuple[Filter, ...], mask: int, size: int, itemsiz
         if mask >> number & 1:
             continue
         one = filters[number]
-        if one.number == _SHUFFLE:
+        if one.number == SHUFFLE:
             data = _unshuffle(data, one.values[0] if one.values else itemsize)
-        elif one.number == _FLETCHER32:
+        elif one.number == FLETCHER32:
             # The checksum is not verified: it would take longer than all else.
             data = data[:-4]
         else:
@@ -190,4 +190,4 @@ def _lzf_damaged() -> CheckpointError:
     return CheckpointError("A chunk is damaged: its lzf compression makes no sense.")
 
 
-_EXPAND: Final[dict[int, Callable[[bytes, int], bytes]]] = {_DEFLATE: _inflate, _LZF: _unlzf}
+_EXPAND: Final[dict[int, Callable[[bytes, int], bytes]]] = {DEFLATE: _inflate, _LZF: _unlzf}

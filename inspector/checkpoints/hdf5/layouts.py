@@ -21,9 +21,6 @@ from inspector.checkpoints.hdf5.chunks import (
 )
 from inspector.checkpoints.hdf5.space import Cursor, Space
 
-#: Bytes of a chunk, at most. To unpack one takes up to four times as much memory.
-MAX_CHUNK: Final = 96 << 20
-
 _COMPACT: Final = 0
 _CONTIGUOUS: Final = 1
 _CHUNKED: Final = 2
@@ -173,10 +170,4 @@ def _chunked(
     """``dims`` end in the bytes of an element."""
     if len(dims) < 2 or min(dims) < 1:
         raise cursor.error("has chunks of impossible size")
-    nbytes = math.prod(dims)
-    if nbytes > MAX_CHUNK:
-        raise CheckpointError(
-            f"Its chunks have {nbytes:,} bytes each; more than {MAX_CHUNK:,} are not read.",
-            advice="Store it in smaller ones (h5repack -l CHUNK=...).",
-        )
     return Chunked(tuple(dims[:-1]), dims[-1], index, address, whole_edges, single)
