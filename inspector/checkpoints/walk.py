@@ -26,15 +26,8 @@ from inspector.checkpoints.model import Finding, Import, PathPart, TensorEntry, 
 from inspector.checkpoints.naming import Names, display_text, join_name
 from inspector.checkpoints.numpy_values import NumpyArray, NumpyReader
 from inspector.checkpoints.pickle_nodes import DictNode, GlobalNode, ObjectNode, PersistentNode
-from inspector.checkpoints.rebuild import (
-    Builder,
-    Nested,
-    Path,
-    Rebuilder,
-    builder,
-    has_attributes,
-    saved_attributes,
-)
+from inspector.checkpoints.rebuild import Builder, Nested, Path, Rebuilder
+from inspector.checkpoints.rebuild_kinds import builder, has_attributes, saved_attributes
 
 #: Containers within containers; more are not looked into.
 _MAX_DEPTH: Final = 256

@@ -1,6 +1,6 @@
 """Tensors and arrays of the running program as entries, in the shape that files' have.
 
-See `inspector.checkpoints.rebuild` for the same with what files say of tensors. Nothing is
+See `inspector.checkpoints.rebuild_kinds` for the same with what files say of tensors. Nothing is
 computed, and nothing of a tensor is asked for that could change it.
 """
 
@@ -24,7 +24,7 @@ from inspector.checkpoints.model import (
     TensorEntry,
 )
 from inspector.checkpoints.naming import display_text, join_name
-from inspector.checkpoints.rebuild import SPARSE_KINDS, SPARSE_PARTS, codes_of
+from inspector.checkpoints.rebuild_kinds import SPARSE_KINDS, SPARSE_PARTS, codes_of
 from inspector.values.arrays import Array
 from inspector.values.live_bytes import LiveStorages
 
