@@ -90,7 +90,7 @@ def snippet(
     Returns
     -------
     str
-        Lines of code. For a worker thread: an archive's local header may be read for them.
+        Lines of code. For a worker thread: headers, and a pickle, may be read for them.
 
     Raises
     ------

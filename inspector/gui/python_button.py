@@ -25,6 +25,9 @@ _KEYS: Final = "(Ctrl+Shift+C)"
 #: Characters of a line in the tooltip.
 _WIDEST: Final = 100
 
+#: Lines of code in the tooltip: an array in pieces has one for each.
+_MOST_LINES: Final = 25
+
 
 class PythonButton(QToolButton):
     """A button whose tooltip is the code for the whole tensor, or why there is none."""
@@ -62,7 +65,10 @@ class PythonButton(QToolButton):
 
     def _offer(self, code: str) -> None:
         self.setEnabled(True)
-        shown = "\n".join(_shortened(line) for line in code.strip().split("\n"))
+        lines = [_shortened(line) for line in code.strip().split("\n")]
+        if len(lines) > _MOST_LINES:
+            lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} more lines"]
+        shown = "\n".join(lines)
         self.setToolTip(
             f"<p>Copy Python that makes this array {_KEYS}:</p><pre>{escape(shown)}</pre>"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import pickle
 from fractions import Fraction
@@ -16,6 +17,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
+from safetensors.torch import save_file
 
 from inspector.checkpoints import open_checkpoint
 from inspector.checkpoints.model import Storage, TensorEntry
@@ -454,6 +456,29 @@ def test_python_by_key_button_and_menu(qtbot: QtBot, window: MainWindow, checkpo
     qtbot.mouseClick(page.python, Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
     idle(qtbot, window)
     np.testing.assert_array_equal(run_clipboard(), bits)
+
+
+def test_of_long_code_the_tooltip_has_the_beginning(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    """All of it is copied, a line for each piece."""
+    whole = torch.randn(40, 3)
+    for row in range(40):
+        info = json.dumps({"w": {"saved_offsets": [row, 0]}})
+        save_file(
+            {"w": whole[row : row + 1].contiguous()},
+            tmp_path / f"shard-{row + 1:05}-model-00001-of-00001.safetensors",
+            metadata={"format": "pt", "DCP_SHARDING_INFO": info, "DCP_VERSION": "1.0"},
+        )
+    page = show(qtbot, window, tmp_path, "w")
+    tip = page.python.toolTip()
+    assert tip.count("\n") == 25
+    assert "… and 19 more lines" in tip
+    QGuiApplication.clipboard().clear()
+    page.copy_python("whole")
+    idle(qtbot, window)
+    assert QGuiApplication.clipboard().text().count("np.memmap(") == 40
+    np.testing.assert_array_equal(run_clipboard(), whole.numpy())
 
 
 def test_where_there_is_no_python_it_says_why(
