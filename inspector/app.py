@@ -31,12 +31,16 @@ from inspector.desktop.single_instance import Arrival, Meeting
 from inspector.desktop.windows import set_app_id
 from inspector.gui.application import Application
 from inspector.gui.crash_reports import CrashReports, log_folder
+from inspector.gui.language import load_language, system_languages
 from inspector.gui.main_window import MainWindow
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.settings import Settings, SettingsStore
+from inspector.gui.text import Texts
 from inspector.gui.theme import Appearance, Theme
 from inspector.gui.within_screen import room_of
 from inspector.resources import resource_path
+
+Start = Texts("Start")
 
 #: Milliseconds for which nothing may run before a screenshot counts as final: longer than every
 #: delay after which a view asks for something finer.
@@ -52,10 +56,19 @@ _NOTICE = 30_000
 _shown: set[MainWindow] = set()
 
 
+def the_application() -> QApplication:
+    """The one application object; a new one has the language of the user."""
+    application = QApplication.instance()
+    if application is None:
+        application = Application(sys.argv[:1])
+        load_language(application, system_languages())
+    assert isinstance(application, QApplication)
+    return application
+
+
 def build_application(appearance: Appearance, zoom: int = 100) -> tuple[QApplication, Theme]:
     """The one application object, and its theme, with an interface of some percent."""
-    application = QApplication.instance() or Application(sys.argv[:1])
-    assert isinstance(application, QApplication)
+    application = the_application()
     application.setApplicationName(NAME)
     application.setApplicationDisplayName(TITLE)
     application.setApplicationVersion(__version__)
@@ -93,6 +106,7 @@ def run_window(
         The exit code.
     """
     set_app_id()
+    the_application()  # its language is that of what may be wrong with the settings
     settings = SettingsStore.of_user()
     kept = settings.current
     application, theme = build_application(appearance or kept.appearance, kept.zoom)
@@ -143,7 +157,7 @@ def listen(meeting: Meeting, window: MainWindow) -> None:
 
 
 def _say_why_there_are_two(window: MainWindow) -> None:
-    label = QLabel("The other window does not answer: this is a new one")
+    label = QLabel(Start.tr("The other window does not answer: this is a new one"))
     window.statusBar().addPermanentWidget(label)
     QTimer.singleShot(_NOTICE, label, label.deleteLater)
 
