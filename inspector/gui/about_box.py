@@ -22,7 +22,10 @@ from inspector.desktop.program import TITLE
 from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
 from inspector.gui.fonts import scaled
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.versions import devices, versions
+
+About = Texts("About")
 
 _LANE: Final = "about"
 
@@ -36,13 +39,15 @@ class AboutBox(RoomyDialog):
     def __init__(self, runner: TaskRunner, parent: QWidget) -> None:
         super().__init__(parent)
         self._facts: dict[str, str] = {}
-        self.setWindowTitle(f"About {TITLE}")
+        self.setWindowTitle(About.tr("About {program}", program=TITLE))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         title = QLabel(f"{TITLE} {__version__}")
         title.setFont(scaled(self.font(), 1.5))
         words = QLabel(
-            "Opens any model checkpoint and shows what is inside.\n"
-            "Nothing in a file is ever executed."
+            About.tr(
+                "Opens any model checkpoint and shows what is inside.\n"
+                "Nothing in a file is ever executed."
+            )
         )
         picture = QLabel()
         picture.setPixmap(parent.windowIcon().pixmap(_ICON, _ICON))
@@ -55,10 +60,10 @@ class AboutBox(RoomyDialog):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(16)
         self._grid.setColumnStretch(1, 1)
-        self._state = QLabel("Looking for the versions…")
+        self._state = QLabel(About.tr("Looking for the versions…"))
         self._state.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.copy_button = QPushButton("&Copy")
-        self.copy_button.setToolTip("Copy all of this as text, for a report")
+        self.copy_button = QPushButton(About.tr("&Copy"))
+        self.copy_button.setToolTip(About.tr("Copy all of this as text, for a report"))
         self.copy_button.setEnabled(False)
         self.copy_button.clicked.connect(self._copy)
         buttons = close_buttons(self)
@@ -80,7 +85,7 @@ class AboutBox(RoomyDialog):
 
     @property
     def text(self) -> str:
-        """All that is said, a line each."""
+        """All that is said, a line each; in English, as it is for a report."""
         return "\n".join(f"{name}: {text}" for name, text in self._facts.items())
 
     def _show(self, facts: dict[str, str]) -> None:
@@ -103,7 +108,7 @@ class AboutBox(RoomyDialog):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.text)
-        self.copy_button.setText("Copied")
+        self.copy_button.setText(About.tr("Copied"))
 
 
 def _facts(_: Task) -> dict[str, str]:

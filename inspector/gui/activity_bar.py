@@ -6,6 +6,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from inspector.gui.tasks import Activity, TaskRunner
+from inspector.gui.text import Texts
+
+Activities = Texts("Activities")
 
 #: Milliseconds that work has to last before it is worth a word.
 _DELAY = 400
@@ -24,10 +27,10 @@ class ActivityBar(QWidget):
         self._progress.setFixedWidth(120)
         self._progress.setTextVisible(False)
         self._progress.setMaximumHeight(10)
-        self._progress.setAccessibleName("Progress")
+        self._progress.setAccessibleName(Activities.tr("Progress"))
         self._cancel = QToolButton()
-        self._cancel.setText("Cancel")
-        self._cancel.setToolTip("Stop this")
+        self._cancel.setText(Activities.tr("Cancel"))
+        self._cancel.setToolTip(Activities.tr("Stop this"))
         self._cancel.clicked.connect(self.cancel)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

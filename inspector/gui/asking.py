@@ -11,6 +11,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from inspector.checkpoints import SUFFIXES
 from inspector.gui.settings import SettingsStore
+from inspector.gui.text import Texts
+
+Opening = Texts("Opening")
 
 
 class Asking(QObject):
@@ -27,12 +30,16 @@ class Asking(QObject):
     def for_files(self) -> None:
         """Let the user choose files to open."""
         patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        kinds = (f"Checkpoints ({patterns})", "All files (*)")
-        self._ask("Open checkpoints", QFileDialog.FileMode.ExistingFiles, kinds)
+        checkpoints, everything = Opening.tr("Checkpoints"), Opening.tr("All files")
+        kinds = (
+            f"{checkpoints} ({patterns})",
+            f"{everything} (*)",
+        )
+        self._ask(Opening.tr("Open checkpoints"), QFileDialog.FileMode.ExistingFiles, kinds)
 
     def for_folder(self) -> None:
         """Let the user choose a folder to open."""
-        self._ask("Open a folder of checkpoints", QFileDialog.FileMode.Directory)
+        self._ask(Opening.tr("Open a folder of checkpoints"), QFileDialog.FileMode.Directory)
 
     def _ask(self, title: str, mode: QFileDialog.FileMode, kinds: Sequence[str] = ()) -> None:
         dialog = QFileDialog(self._window, title, self._settings.current.folder)

@@ -16,11 +16,14 @@ from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.reveal import reveal
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
+from inspector.gui.text import Texts
 
 if TYPE_CHECKING:
     from inspector.gui.outgoing import Outgoing
     from inspector.gui.python_button import Part
     from inspector.gui.tensor_page import TensorPage
+
+Chosen = Texts("Chosen")
 
 
 class ChosenActions(QObject):
@@ -153,14 +156,14 @@ class ChosenActions(QObject):
         choice = self._tree.choice
         if choice is not None and choice.entry is not None:
             QApplication.clipboard().setText(choice.entry.name)
-            self.message.emit("Copied the tensor's name")
+            self.message.emit(Chosen.tr("Copied the tensor's name"))
 
     def copy_path(self) -> None:
         """Copy the path of the file that is chosen."""
         choice = self._tree.choice
         if choice is not None and choice.file.live is None:
             QApplication.clipboard().setText(str(choice.file.path))
-            self.message.emit("Copied the file's path")
+            self.message.emit(Chosen.tr("Copied the file's path"))
 
     # Elsewhere ----------------------------------------------------------------------------------
 
@@ -172,4 +175,6 @@ class ChosenActions(QObject):
 
     def _reveal(self, file: OpenFile) -> None:
         if not reveal(file.path):
-            self.message.emit(f"Nothing here shows folders. It is in {file.path.parent}")
+            self.message.emit(
+                Chosen.tr("Nothing here shows folders. It is in {folder}", folder=file.path.parent)
+            )

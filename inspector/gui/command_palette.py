@@ -36,6 +36,9 @@ from PySide6.QtWidgets import (
 from inspector.gui.accessible import describe
 from inspector.gui.fuzzy import cost
 from inspector.gui.settings import SettingsStore
+from inspector.gui.text import Texts
+
+Palette = Texts("Palette")
 
 #: How many commands are remembered as used, and how many rows are seen at a time.
 _REMEMBERED: Final = 20
@@ -131,14 +134,16 @@ class CommandPalette(QFrame):
         self.setAutoFillBackground(True)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.box = _Box(self._move)
-        self.box.setPlaceholderText("What to do")
-        self.box.setAccessibleName("Command")
-        self.box.setToolTip("A few letters of a command; arrows choose, Enter does it, Esc leaves")
+        self.box.setPlaceholderText(Palette.tr("What to do"))
+        self.box.setAccessibleName(Palette.tr("Command"))
+        self.box.setToolTip(
+            Palette.tr("A few letters of a command; arrows choose, Enter does it, Esc leaves")
+        )
         self.box.textChanged.connect(self._search)
         self.box.returnPressed.connect(self._do_current)
         self.box.left.connect(self.close_down)
         self.list = QListWidget()
-        self.list.setAccessibleName("Commands")
+        self.list.setAccessibleName(Palette.tr("Commands"))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -147,7 +152,7 @@ class CommandPalette(QFrame):
         self.list.itemClicked.connect(self._do)
         # The keys stay in the box.
         self.list.currentTextChanged.connect(partial(describe, self.box))
-        self._nothing = QLabel("There is no such command")
+        self._nothing = QLabel(Palette.tr("There is no such command"))
         self._nothing.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._nothing.setContentsMargins(_MARGIN, 2, _MARGIN, 6)
         layout = QVBoxLayout(self)

@@ -18,7 +18,10 @@ from PySide6.QtCore import QObject, QStandardPaths, Signal
 
 from inspector import __version__
 from inspector.desktop.program import NAME
+from inspector.gui.text import Texts
 from inspector.versions import versions
+
+Crash = Texts("Crash")
 
 #: Reports that are kept, the newest; and that one run of the program writes at most.
 _KEPT: Final = 10
@@ -115,7 +118,7 @@ class CrashReports(QObject):
         if found is not None:
             self._keep_few()
             path, text = found
-            self._tell("Tensor Inspector ended unexpectedly the last time.", path, text)
+            self._tell(Crash.tr("Tensor Inspector ended unexpectedly the last time."), path, text)
 
     # Errors -------------------------------------------------------------------------------------
 
@@ -145,7 +148,9 @@ class CrashReports(QObject):
         lines += [f"In the thread {threading.current_thread().name}:", _shortened(details)]
         text = "\n".join(lines)
         path = self._folder / f"{_REPORT}-{_now()}-{os.getpid()}-{len(self._seen)}.txt"
-        self._tell("Something went wrong inside Tensor Inspector.", self._write(path, text), text)
+        self._tell(
+            Crash.tr("Something went wrong inside Tensor Inspector."), self._write(path, text), text
+        )
 
     def _write(self, path: Path, text: str) -> Path | None:
         """The file, or None if it could not be written."""
@@ -164,8 +169,13 @@ class CrashReports(QObject):
                 path.unlink()
 
     def _tell(self, message: str, path: Path | None, text: str) -> None:
-        where = f"A report is in {path}." if path else "No report of it could be written."
-        self.reported.emit(f"{message} {where} Please pass it on, with what you did.", text)
+        where = (
+            Crash.tr("A report is in {path}.", path=path)
+            if path
+            else Crash.tr("No report of it could be written.")
+        )
+        request = Crash.tr("Please pass it on, with what you did.")
+        self.reported.emit(f"{message} {where} {request}", text)
 
 
 def _now() -> str:

@@ -16,6 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from inspector.gui.text import Texts
+
+Dialogs = Texts("Dialogs")
+
 #: How much of the screen a dialog may take, across and down.
 _MOST: Final = 0.9
 
@@ -34,7 +38,7 @@ class Scrolled(QScrollArea):
     def __init__(self, content: QWidget, name: str) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.setWhatsThis("The arrow keys move what has no room")
+        self.setWhatsThis(Dialogs.tr("The arrow keys move what has no room"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setWidget(content)
@@ -55,7 +59,7 @@ def close_buttons(dialog: QDialog) -> QDialogButtonBox:
     """What closes a dialog that only shows something."""
     box = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     button = box.button(QDialogButtonBox.StandardButton.Close)
-    button.setToolTip("Close (Esc)")
+    button.setToolTip(Dialogs.tr("Close (Esc)"))
     drop_icon(button)
     box.rejected.connect(dialog.reject)
     return box

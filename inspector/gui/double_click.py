@@ -16,8 +16,11 @@ from inspector.desktop.report import Report
 from inspector.gui.labels import Notice
 from inspector.gui.settings import SettingsStore
 from inspector.gui.tasks import Request, TaskRunner
+from inspector.gui.text import Texts
 
-_WHERE = "File > Open checkpoints by double-click"
+DoubleClicks = Texts("DoubleClicks")
+
+_WHERE = DoubleClicks.QT_TR_NOOP("File > Open checkpoints by double-click")
 
 _LOOK, _CHANGE = "double-click", "double-click change"
 
@@ -30,11 +33,18 @@ class OfferBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        text = QLabel("Open checkpoints with Tensor Inspector by double-click?")
+        text = QLabel(DoubleClicks.tr("Open checkpoints with Tensor Inspector by double-click?"))
         text.setWordWrap(True)
-        self.yes_button, self.no_button = QPushButton("Yes"), QPushButton("No")
-        self.yes_button.setToolTip(f"For you alone. To take it back: {_WHERE}")
-        self.no_button.setToolTip(f"You will not be asked again. To do it later: {_WHERE}")
+        self.yes_button, self.no_button = (
+            QPushButton(DoubleClicks.tr("Yes")),
+            QPushButton(DoubleClicks.tr("No")),
+        )
+        self.yes_button.setToolTip(
+            DoubleClicks.tr("For you alone. To take it back: {menu}", menu=_WHERE())
+        )
+        self.no_button.setToolTip(
+            DoubleClicks.tr("You will not be asked again. To do it later: {menu}", menu=_WHERE())
+        )
         self.yes_button.clicked.connect(self.accepted)
         for button in (self.yes_button, self.no_button):
             button.clicked.connect(self.hide)
@@ -71,7 +81,7 @@ class DoubleClick(QObject):
         self._is_registered = is_registered
         self._set_registered = set_registered
         #: Says how it is once somebody has looked, and changes it.
-        self.action = QAction("Open checkpoints by &double-click", self)
+        self.action = QAction(DoubleClicks.tr("Open checkpoints by &double-click"), self)
         self.action.setCheckable(True)
         self.action.setEnabled(False)
         self.action.triggered.connect(self.change)
@@ -97,7 +107,9 @@ class DoubleClick(QObject):
                 work=lambda _: self._set_registered(wanted),
                 done=partial(self._changed, wanted),
                 failed=self._change_failed,
-                title="Registering" if wanted else "Taking the registration back",
+                title=DoubleClicks.tr("Registering")
+                if wanted
+                else DoubleClicks.tr("Taking the registration back"),
             ),
         )
 
@@ -129,8 +141,11 @@ class DoubleClick(QObject):
         self.bar.hide()
         self.notice.clear()
         self._show(wanted)
-        no_longer = "" if wanted else "no longer "
-        self.message.emit(f"Checkpoints {no_longer}open by double-click")
+        self.message.emit(
+            DoubleClicks.tr("Checkpoints open by double-click")
+            if wanted
+            else DoubleClicks.tr("Checkpoints no longer open by double-click")
+        )
 
     def _change_failed(self, error: InspectorError) -> None:
         self.notice.show_error(error)

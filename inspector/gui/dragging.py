@@ -20,7 +20,10 @@ from inspector.export.names import file_name
 from inspector.export.parts import part_of
 from inspector.export.run import export_plan, plan_export
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.tree_text import bytes_text
+
+Dragging = Texts("Dragging")
 
 #: Bytes of a file that is written while somebody holds the mouse button.
 MOST: Final = 64 << 20
@@ -91,9 +94,11 @@ def _write(entry: TensorEntry, folder: Path, task: Task) -> Path | str:
     """In a worker: the file, or why there is none, as a sentence."""
     plan = plan_export(format_named("npy"), [part_of(entry)])
     if plan.most > MOST:
-        return (
-            f"{display_text(entry.name)} is {bytes_text(plan.most)} as .npy; up to "
-            f"{bytes_text(MOST)} can be dragged. Export it instead (Ctrl+E)."
+        return Dragging.tr(
+            "{name} is {size} as .npy; up to {most} can be dragged. Export it instead (Ctrl+E).",
+            name=display_text(entry.name),
+            size=bytes_text(plan.most),
+            most=bytes_text(MOST),
         )
     target = Path(mkdtemp(dir=folder)) / file_name(entry.name, ".npy")
     return export_plan(plan, target, check=task.check, progress=task.progress).path

@@ -36,8 +36,11 @@ from inspector.gui.export_preparing import Prepared, find_out
 from inspector.gui.export_scopes import Scope
 from inspector.gui.form_menu import form_label
 from inspector.gui.tasks import Request, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.tree_text import bytes_text
 from inspector.values.forms import Form
+
+Export = Texts("Export")
 
 _LANE: Final = "export plan"
 
@@ -90,7 +93,7 @@ class ExportDialog(QDialog):
         self._may_replace: Path | None = None
         self._is_awaited = False  # Export was pressed before it was known what it would be
         self._suggested = ""
-        self.setWindowTitle("Export")
+        self.setWindowTitle(Export.tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._build()
         self._what.addItems([scope.label for scope in scopes])
@@ -114,7 +117,7 @@ class ExportDialog(QDialog):
         self._file = QLineEdit()
         # A dropped file would have its address typed here.
         self._file.setAcceptDrops(False)
-        self._browse = QPushButton("Choose…")
+        self._browse = QPushButton(Export.tr("Choose…"))
         self._browse.setAutoDefault(False)
         row = QWidget()
         row.setFocusProxy(self._file)
@@ -125,22 +128,32 @@ class ExportDialog(QDialog):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for label, widget, tip in (
-            ("&What", self._what, "Which tensors, or which part of one"),
-            ("&Format", self._formats, "The format of the file; grey is what cannot hold this"),
-            ("&Numbers", self._forms, "In which form the numbers are written"),
-            ("F&ile", row, ""),
+            (Export.tr("&What"), self._what, Export.tr("Which tensors, or which part of one")),
+            (
+                Export.tr("&Format"),
+                self._formats,
+                Export.tr("The format of the file; grey is what cannot hold this"),
+            ),
+            (
+                Export.tr("&Numbers"),
+                self._forms,
+                Export.tr("In which form the numbers are written"),
+            ),
+            (Export.tr("F&ile"), row, ""),
         ):
             form.addRow(label, widget)
             widget.setAccessibleName(label.replace("&", ""))
             widget.setToolTip(tip)
-        self._file.setToolTip("Where to; a name alone goes to the folder of the last export")
-        self._browse.setToolTip("Choose the folder and the name")
-        self._file.setAccessibleName("File to write")
+        self._file.setToolTip(
+            Export.tr("Where to; a name alone goes to the folder of the last export")
+        )
+        self._browse.setToolTip(Export.tr("Choose the folder and the name"))
+        self._file.setAccessibleName(Export.tr("File to write"))
         self._facts, self._notes, self._problem = QLabel(), QLabel(), QLabel()
         for words, what in (
-            (self._facts, "What will be written"),
-            (self._notes, "What happens to the values"),
-            (self._problem, "What is in the way"),
+            (self._facts, Export.tr("What will be written")),
+            (self._notes, Export.tr("What happens to the values")),
+            (self._problem, Export.tr("What is in the way")),
         ):
             words.setTextFormat(Qt.TextFormat.PlainText)
             words.setWordWrap(True)
@@ -149,13 +162,15 @@ class ExportDialog(QDialog):
         self._notes.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self._notes.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._go = self._buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        self._go = self._buttons.addButton(
+            Export.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole
+        )
         cancel = self._buttons.button(QDialogButtonBox.StandardButton.Cancel)
         drop_icon(cancel)
         cancel.setAutoDefault(False)
-        cancel.setToolTip("Write nothing (Esc)")
+        cancel.setToolTip(Export.tr("Write nothing (Esc)"))
         self._go.setDefault(True)
-        self._go.setToolTip("Write the file (Enter)")
+        self._go.setToolTip(Export.tr("Write the file (Enter)"))
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         layout.addLayout(form)
@@ -232,7 +247,9 @@ class ExportDialog(QDialog):
             if known.several or not scope.is_several:
                 text = why
             else:
-                text = f"{known.label} ({known.suffix}) holds one tensor"
+                text = Export.tr(
+                    "{format} ({suffix}) holds one tensor", format=known.label, suffix=known.suffix
+                )
             model.item(number).setEnabled(not text)
             model.item(number).setToolTip(text)
             if not text:
@@ -269,11 +286,12 @@ class ExportDialog(QDialog):
         self._typing.start()
 
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, "Export to", str(self.target.parent))
+        dialog = QFileDialog(self, Export.tr("Export to"), str(self.target.parent))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         suffix = self.format.suffix
         if suffix:
-            dialog.setNameFilters([f"{self.format.label} (*{suffix})", "All files (*)"])
+            everything = Export.tr("All files")
+            dialog.setNameFilters([f"{self.format.label} (*{suffix})", f"{everything} (*)"])
             dialog.setDefaultSuffix(suffix.removeprefix("."))
         dialog.selectFile(self.target.name)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -296,7 +314,7 @@ class ExportDialog(QDialog):
         self._prepared = None
         self._is_awaited = False
         self._go.setEnabled(True)
-        self._go.setText("Export")
+        self._go.setText(Export.tr("Export"))
 
     def _prepare(self) -> None:
         """Find out in a worker what would be written."""
@@ -309,31 +327,37 @@ class ExportDialog(QDialog):
         self._prepared = prepared
         self._say(prepared.plan, prepared.place, prepared.left_out)
         name = display_text(prepared.target.name)
-        self._tell_problem(f"{name} exists already." if prepared.place.exists else "")
+        there = Export.tr("{name} exists already.", name=name)
+        self._tell_problem(there if prepared.place.exists else "")
         if self._is_awaited:
             self._is_awaited = False
             self.accept()
 
     def _say(self, plan: Plan, place: Place, left_out: Sequence[str]) -> None:
         size = bytes_text(plan.most)
-        size = size if plan.least == plan.most else f"at most {size}"
-        room = f"{size} ({bytes_text(place.free)} free on its disk)"
+        if plan.least != plan.most:
+            size = Export.tr("at most {size}", size=size)
+        free = bytes_text(place.free)
+        room = Export.tr("{size} ({free} free on its disk)", size=size, free=free)
         if len(plan.items) == 1:
             (item,) = plan.items
-            shape = " × ".join(f"{length:,}" for length in item.shape) or "scalar"
+            shape = " × ".join(f"{length:,}" for length in item.shape)
+            shape = shape or Export.tr("scalar")
             facts = f"{item.dtype}  ·  {shape}  ·  {room}"
         else:
-            facts = f"{len(plan.items):,} tensors  ·  {room}"
+            count = Export.tr("{n:,} tensors", "{n:,} tensor", len(plan.items))
+            facts = f"{count}  ·  {room}"
         self._facts.setText(facts)
         notes = [*plan.notes[:_TOLD]]
         if len(plan.notes) > _TOLD:
-            notes.append(f"and {len(plan.notes) - _TOLD:,} more")
+            notes.append(Export.tr("and {more:,} more", more=len(plan.notes) - _TOLD))
         if left_out:
-            notes.append(f"Left out, having no such numbers: {_some(left_out)}")
+            names = _some(left_out)
+            notes.append(Export.tr("Left out, having no such numbers: {names}", names=names))
         renamed = plan.renamed
         if plan.format.several and renamed:
-            names = [f"{before} → {after}" for before, after in renamed]
-            notes.append(f"Other names there: {_some(names)}")
+            names = _some([f"{before} → {after}" for before, after in renamed])
+            notes.append(Export.tr("Other names there: {names}", names=names))
         self._notes.setText("\n".join(display_text(note) for note in (*notes, *plan.remarks)))
 
     def _refuse(self, error: InspectorError) -> None:
@@ -361,8 +385,9 @@ class ExportDialog(QDialog):
             return
         if prepared.place.exists and self._may_replace != prepared.target:
             self._may_replace = prepared.target
-            self._problem.setText(f"{self._problem.text()} Replace it?")
-            self._go.setText("Replace")
+            question = Export.tr("Replace it?")
+            self._problem.setText(f"{self._problem.text()} {question}")
+            self._go.setText(Export.tr("Replace"))
             return
         self.chosen.emit(prepared)
         super().accept()
@@ -376,8 +401,8 @@ class ExportDialog(QDialog):
 
 def _some(names: Sequence[str]) -> str:
     """A few of them, and how many more there are."""
-    more = f" and {len(names) - _TOLD:,} more" if len(names) > _TOLD else ""
-    return f"{', '.join(names[:_TOLD])}{more}"
+    some, more = ", ".join(names[:_TOLD]), len(names) - _TOLD
+    return some if more <= 0 else Export.tr("{names} and {more:,} more", names=some, more=more)
 
 
 def _format_label(known: ExportFormat) -> str:

@@ -10,10 +10,13 @@ from typing import Final
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
 from inspector.gui.opened import Choice, OpenFile
+from inspector.gui.text import Texts
 from inspector.gui.tree_nodes import RowKey
 from inspector.gui.tree_rows import Row, Rows, Segment
 from inspector.values.forms import Form, forms_of
 from inspector.values.regions import Plane, Region
+
+Scopes = Texts("Scopes")
 
 #: The forms of several tensors together.
 _COMMON: Final[tuple[Form, ...]] = ("values", "raw")
@@ -70,9 +73,11 @@ def tensor_scopes(
     scopes = [_part(choice, entry, display_text(entry.name, 80))]
     if plane is not None and not plane.is_empty:
         if not plane.is_whole:
-            scopes.append(_part(choice, entry, "What is shown", plane, plane.region()))
+            scopes.append(_part(choice, entry, Scopes.tr("What is shown"), plane, plane.region()))
         if cells is not None and len(cells[0]) * len(cells[1]) > 1:
-            scopes.append(_part(choice, entry, "Selected values", plane, plane.region(*cells)))
+            scopes.append(
+                _part(choice, entry, Scopes.tr("Selected values"), plane, plane.region(*cells))
+            )
     return tuple(scopes)
 
 
@@ -111,20 +116,38 @@ def several_scopes(
     scopes = []
     if sum(map(len, selected)) > 1:
         entries = partial(_of_rows, rows, row.file, tuple(selected))
-        scopes.append(_several(row, "Selected tensors", entries))
+        scopes.append(_several(row, Scopes.tr("Selected tensors"), entries))
     group = row
     while group.item is not None and group.parent is not None:
         group = group.parent
-    matching = " that match the filter" if row.segment.matches is not None else ""
     if group.node and group.count > 1:
-        title = display_text(group.tree.full_name(group.node), 60)
-        label = f"{group.count:,} tensors below {title}{matching}"
-        scopes.append(_several(group, label, partial(_all_below, group)))
+        scopes.append(_several(group, _below_label(group), partial(_all_below, group)))
     top = Row(row.segment, 0)
     if top.count > 1:
-        label = f"{'' if matching else 'All '}{top.count:,} tensors{matching}"
-        scopes.append(_several(top, label, partial(_all_below, top)))
+        scopes.append(_several(top, _all_label(top), partial(_all_below, top)))
     return tuple(scopes)
+
+
+def _below_label(group: Row) -> str:
+    name = display_text(group.tree.full_name(group.node), 60)
+    if group.segment.matches is None:
+        return Scopes.tr(
+            "{n:,} tensors below {name}", "{n:,} tensor below {name}", group.count, name=name
+        )
+    return Scopes.tr(
+        "{n:,} tensors below {name} that match the filter",
+        "{n:,} tensor below {name} that matches the filter",
+        group.count,
+        name=name,
+    )
+
+
+def _all_label(top: Row) -> str:
+    if top.segment.matches is None:
+        return Scopes.tr("All {n:,} tensors", "The {n:,} tensor", top.count)
+    return Scopes.tr(
+        "{n:,} tensors that match the filter", "{n:,} tensor that matches the filter", top.count
+    )
 
 
 def _several(row: Row, label: str, entries: Callable[[], Sequence[TensorEntry]]) -> Scope:

@@ -15,8 +15,11 @@ from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.export_preparing import Prepared
 from inspector.gui.export_scopes import Scope
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.tree_text import bytes_text
 from inspector.values.forms import Form
+
+Exporting = Texts("Exporting")
 
 
 class Exporter(QObject):
@@ -71,22 +74,26 @@ class Exporter(QObject):
                 work=partial(_write, wanted),
                 done=self._done,
                 failed=self.failed.emit,
-                cancelled=lambda: self.message.emit(f"Export of {name} cancelled"),
+                cancelled=lambda: self.message.emit(
+                    Exporting.tr("Export of {name} cancelled", name=name)
+                ),
                 bulk=True,
-                title=f"Exporting {name}",
+                title=Exporting.tr("Exporting {name}", name=name),
             ),
         )
 
     def _done(self, result: ExportResult) -> None:
         items = result.plan.items
         if len(items) == 1:
-            shape = " × ".join(str(size) for size in items[0].shape) or "scalar"
+            shape = " × ".join(str(size) for size in items[0].shape) or Exporting.tr("scalar")
             what = f"{items[0].dtype} {shape}"
         else:
-            what = f"{len(items):,} tensors"
-        self.message.emit(
-            display_text(f"Exported {what}, {bytes_text(result.nbytes)}, to {result.path}")
+            what = Exporting.tr("{n:,} tensors", "{n:,} tensor", len(items))
+        size = bytes_text(result.nbytes)
+        text = Exporting.tr(
+            "Exported {what}, {size}, to {path}", what=what, size=size, path=result.path
         )
+        self.message.emit(display_text(text))
 
 
 def _write(wanted: Prepared, task: Task) -> ExportResult:

@@ -23,15 +23,18 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.labels import ElidedLabel
 from inspector.gui.opened import OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.theme import alarm, faint
 from inspector.gui.tree_text import bytes_text
+
+FileTexts = Texts("FileTexts")
 
 #: Rows of metadata, and of plain values, that are shown.
 _MOST_ROWS = 500
 _SIGNS = {
     "note": "•",
     "warning": "⚠",
-    "danger": "<span style='color:{alarm}'><b>⚠ Danger:</b></span>",
+    "danger": "<span style='color:{alarm}'><b>⚠ {danger}</b></span>",
 }
 
 
@@ -54,14 +57,19 @@ class FilePage(QWidget):
         self._text.setOpenLinks(False)
         self._text.setAcceptDrops(False)
         self._text.viewport().setAcceptDrops(False)
-        self._text.setAccessibleName("About this file")
+        self._text.setAccessibleName(FileTexts.tr("About this file"))
         self._text.setWhatsThis(
-            "What was noticed about the file, what it says of itself, what its pickle asks for, "
-            "and the values in it that are not tensors."
+            FileTexts.tr(
+                "What was noticed about the file, what it says of itself, what its pickle asks "
+                "for, and the values in it that are not tensors."
+            )
         )
-        reload_button, close_button = QPushButton("Reload"), QPushButton("Close")
-        reload_button.setToolTip("Read it again (F5)")
-        close_button.setToolTip("Close it (Ctrl+W)")
+        reload_button, close_button = (
+            QPushButton(FileTexts.tr("Reload")),
+            QPushButton(FileTexts.tr("Close")),
+        )
+        reload_button.setToolTip(FileTexts.tr("Read it again (F5)"))
+        close_button.setToolTip(FileTexts.tr("Close it (Ctrl+W)"))
         reload_button.clicked.connect(lambda: self.reload_requested.emit(self._file))
         close_button.clicked.connect(lambda: self.close_requested.emit(self._file))
         top, titles = QHBoxLayout(), QVBoxLayout()
@@ -102,7 +110,8 @@ class FilePage(QWidget):
                 ),
             )
         else:
-            self._text.setHtml(f"<p style='color:{weak}'>Reading…</p>")
+            reading = FileTexts.tr("Reading…")
+            self._text.setHtml(f"<p style='color:{weak}'>{reading}</p>")
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -112,16 +121,16 @@ class FilePage(QWidget):
 
 
 _JUDGED = {
-    "ordinary": "ordinary: tensors and plain values are made of it",
-    "note": "a class of somebody's own; such objects show what they hold",
-    "warning": "⚠ can be used for harm",
-    "danger": "⚠ Danger: runs or reaches what no checkpoint needs",
+    "ordinary": FileTexts.QT_TR_NOOP("ordinary: tensors and plain values are made of it"),
+    "note": FileTexts.QT_TR_NOOP("a class of somebody's own; such objects show what they hold"),
+    "warning": FileTexts.QT_TR_NOOP("⚠ can be used for harm"),
+    "danger": FileTexts.QT_TR_NOOP("⚠ Danger: runs or reaches what no checkpoint needs"),
 }
 
 
 def _imports(imports: Sequence[Import]) -> Iterator[tuple[str, str]]:
     for item in islice(imports, _MOST_ROWS):
-        yield item.name, _JUDGED[item.judgement]
+        yield item.name, _JUDGED[item.judgement]()
 
 
 def _safe(text: str) -> str:
@@ -133,7 +142,8 @@ def _error_html(error: InspectorError, weak: str) -> str:
     if error.advice:
         parts.append(f"<p>{_safe(error.advice)}</p>")
     if error.where:
-        parts.append(f"<p style='color:{weak}'>Where: {_safe(error.where)}</p>")
+        where = FileTexts.tr("Where: {place}", place=_safe(error.where))
+        parts.append(f"<p style='color:{weak}'>{where}</p>")
     return "".join(parts)
 
 
@@ -145,14 +155,16 @@ def _checkpoint_html(checkpoint: Checkpoint, weak: str, warning: str, live: bool
         (
             _findings_html(checkpoint.findings, weak, warning),
             _table("", _overview(checkpoint, live), weak, 0),
-            _table("The file says of itself", metadata, weak, len(checkpoint.metadata)),
             _table(
-                "Its pickle asks to import (nothing was imported)",
+                FileTexts.tr("The file says of itself"), metadata, weak, len(checkpoint.metadata)
+            ),
+            _table(
+                FileTexts.tr("Its pickle asks to import (nothing was imported)"),
                 _imports(checkpoint.imports),
                 weak,
                 len(checkpoint.imports),
             ),
-            _table("Values beside the tensors", values, weak, len(checkpoint.values)),
+            _table(FileTexts.tr("Values beside the tensors"), values, weak, len(checkpoint.values)),
         )
     )
 
@@ -166,23 +178,28 @@ def _overview(checkpoint: Checkpoint, live: bool) -> list[tuple[str, str]]:
         sizes[entry.dtype] += entry.nbytes
         elements += entry.numel
     rows = [
-        ("Format", checkpoint.format),
-        ("Memory" if live else "File size", bytes_text(checkpoint.size)),
-        ("Tensors", f"{len(checkpoint.entries):,}"),
-        ("Elements", f"{elements:,}"),
+        (FileTexts.tr("Format"), checkpoint.format),
+        (
+            FileTexts.tr("Memory") if live else FileTexts.tr("File size"),
+            bytes_text(checkpoint.size),
+        ),
+        (FileTexts.tr("Tensors"), f"{len(checkpoint.entries):,}"),
+        (FileTexts.tr("Elements"), f"{elements:,}"),
     ]
     for dtype, nbytes in sizes.most_common():
-        name = "not described" if dtype == UNKNOWN else dtype
-        noun = "tensor" if counts[dtype] == 1 else "tensors"
-        rows.append((name, f"{counts[dtype]:,} {noun}, {bytes_text(nbytes)}"))
+        name = FileTexts.tr("not described") if dtype == UNKNOWN else dtype
+        count, size = counts[dtype], bytes_text(nbytes)
+        text = FileTexts.tr("{n:,} tensors, {size}", "{n:,} tensor, {size}", count, size=size)
+        rows.append((name, text))
     return rows
 
 
 def _findings_html(findings: Sequence[Finding], weak: str, warning: str) -> str:
     rows = []
+    danger = FileTexts.tr("Danger:")
     for finding in findings[:_MOST_ROWS]:
         where = f"<span style='color:{weak}'>{_safe(finding.where)}</span>"
-        sign = _SIGNS[finding.severity].format(alarm=warning)
+        sign = _SIGNS[finding.severity].format(alarm=warning, danger=danger)
         rows.append(f"<p>{sign} {_safe(finding.message)} {where}</p>")
     return "".join(rows)
 
@@ -195,6 +212,7 @@ def _table(title: str, rows: Iterable[tuple[str, str]], weak: str, total: int) -
     )
     if not cells:
         return ""
-    more = f"<p>… and {total - _MOST_ROWS:,} more</p>" if total > _MOST_ROWS else ""
+    left = FileTexts.tr("… and {more:,} more", more=total - _MOST_ROWS)
+    more = f"<p>{left}</p>" if total > _MOST_ROWS else ""
     heading = f"<h4>{title}</h4>" if title else ""
     return f"{heading}<table cellspacing='3'>{cells}</table>{more}"

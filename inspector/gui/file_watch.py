@@ -13,6 +13,9 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.opened import OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
+
+Watch = Texts("Watch")
 
 #: Milliseconds between two looks at the disk.
 _INTERVAL = 1500
@@ -92,14 +95,18 @@ class ChangeBar(QFrame):
         self._dismissed: dict[int, str] = {}
         self._text = QLabel()
         self._text.setWordWrap(True)
-        self._text.setAccessibleDescription("Change on disk")
-        self.reload_button = QPushButton("Reload")
-        self.reload_button.setToolTip("Read the file again, and choose the same tensor (F5)")
+        self._text.setAccessibleDescription(Watch.tr("Change on disk"))
+        self.reload_button = QPushButton(Watch.tr("Reload"))
+        self.reload_button.setToolTip(
+            Watch.tr("Read the file again, and choose the same tensor (F5)")
+        )
         self.reload_button.clicked.connect(lambda: self.reload_requested.emit(self._file))
         self.close_button = close = QToolButton()
         close.setText("✕")
-        close.setAccessibleName("Dismiss")
-        close.setToolTip("Go on with what was read; the parts that were not read yet can't be")
+        close.setAccessibleName(Watch.tr("Dismiss"))
+        close.setToolTip(
+            Watch.tr("Go on with what was read; the parts that were not read yet can't be")
+        )
         close.clicked.connect(self._dismiss)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 6, 6, 6)
@@ -120,7 +127,8 @@ class ChangeBar(QFrame):
         if file is None or not change or self._dismissed.get(file.number) == change:
             self.hide()
             return
-        self._text.setText(f"{change} What is shown was read before.")
+        before = Watch.tr("What is shown was read before.")
+        self._text.setText(f"{change} {before}")
         self.show()
 
     def _dismiss(self) -> None:

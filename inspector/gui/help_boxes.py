@@ -17,20 +17,38 @@ from PySide6.QtWidgets import (
 )
 
 from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
+from inspector.gui.text import Texts
+
+Keys = Texts("Keys")
 
 #: Keys and gestures that are in no menu.
 _BESIDE: Final = (
-    ("Tab, Shift+Tab", "To the next control, or back"),
-    ("Arrows, Page keys, Home, End", "Move the cell; with Ctrl to the edges"),
-    ("+, −, 0 in the picture", "Zoom in, out, show all of it"),
-    ("Shift + arrows in the picture", "Move by a tenth of what is in view"),
-    ("Arrows on a divider", "Share out the room"),
-    ("Shift + these in the values", "Select; also Shift + click"),
-    ("Shift+Space, Ctrl+Space", "Select whole rows, whole columns"),
-    ("Ctrl+A", "Select all values"),
-    ("Ctrl or Shift + click", "Select several tensors for one export"),
-    ("Dragging a tensor", "Takes it to a file manager, as .npy"),
-    ("Wheel, drag, double-click", "Zoom, move and fit the picture"),
+    (Keys.QT_TR_NOOP("Tab, Shift+Tab"), Keys.QT_TR_NOOP("To the next control, or back")),
+    (
+        Keys.QT_TR_NOOP("Arrows, Page keys, Home, End"),
+        Keys.QT_TR_NOOP("Move the cell; with Ctrl to the edges"),
+    ),
+    (Keys.QT_TR_NOOP("+, −, 0 in the picture"), Keys.QT_TR_NOOP("Zoom in, out, show all of it")),
+    (
+        Keys.QT_TR_NOOP("Shift + arrows in the picture"),
+        Keys.QT_TR_NOOP("Move by a tenth of what is in view"),
+    ),
+    (Keys.QT_TR_NOOP("Arrows on a divider"), Keys.QT_TR_NOOP("Share out the room")),
+    (Keys.QT_TR_NOOP("Shift + these in the values"), Keys.QT_TR_NOOP("Select; also Shift + click")),
+    (
+        Keys.QT_TR_NOOP("Shift+Space, Ctrl+Space"),
+        Keys.QT_TR_NOOP("Select whole rows, whole columns"),
+    ),
+    (Keys.QT_TR_NOOP("Ctrl+A"), Keys.QT_TR_NOOP("Select all values")),
+    (
+        Keys.QT_TR_NOOP("Ctrl or Shift + click"),
+        Keys.QT_TR_NOOP("Select several tensors for one export"),
+    ),
+    (Keys.QT_TR_NOOP("Dragging a tensor"), Keys.QT_TR_NOOP("Takes it to a file manager, as .npy")),
+    (
+        Keys.QT_TR_NOOP("Wheel, drag, double-click"),
+        Keys.QT_TR_NOOP("Zoom, move and fit the picture"),
+    ),
 )
 
 
@@ -45,14 +63,14 @@ class KeysBox(RoomyDialog):
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keys")
+        self.setWindowTitle(Keys.tr("Keys"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._words = QLabel(text)
         self._words.setTextFormat(Qt.TextFormat.RichText)
         content = QWidget()
         QVBoxLayout(content).addWidget(self._words)
         layout = QVBoxLayout(self)
-        layout.addWidget(Scrolled(content, "All keys"), 1)
+        layout.addWidget(Scrolled(content, Keys.tr("All keys")), 1)
         layout.addWidget(close_buttons(self))
 
     def text(self) -> str:
@@ -67,7 +85,7 @@ def show_keys(window: QMainWindow) -> None:
         for action in _below(window.menuBar().actions())
         if not action.shortcut().isEmpty()
     ]
-    rows = [*in_menus, *_BESIDE]
+    rows = [*in_menus, *((keys(), text()) for keys, text in _BESIDE)]
     half = (len(rows) + 1) // 2  # side by side, or it is higher than a screen
     columns = "".join(f"<td>{_table(part)}</td>" for part in (rows[:half], rows[half:]))
     KeysBox(f"<table cellspacing='12'><tr>{columns}</tr></table>", window).open()

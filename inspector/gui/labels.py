@@ -12,7 +12,10 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.naming import display_text
 from inspector.gui.accessible import announce
 from inspector.gui.fonts import scaled
+from inspector.gui.text import Texts
 from inspector.gui.theme import Rgb
+
+Notices = Texts("Notices")
 
 #: How much larger than other text a title is.
 _TITLE: Final = 1.25
@@ -93,14 +96,14 @@ class Notice(QFrame):
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._text.setAccessibleDescription("Problem")
+        self._text.setAccessibleDescription(Notices.tr("Problem"))
         copy, close = QToolButton(), QToolButton()
-        copy.setText("Copy details")
-        copy.setToolTip("Copy what went wrong, for a report")
+        copy.setText(Notices.tr("Copy details"))
+        copy.setToolTip(Notices.tr("Copy what went wrong, for a report"))
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._details))
         close.setText("✕")
-        close.setAccessibleName("Dismiss")
-        close.setToolTip("Put this away")
+        close.setAccessibleName(Notices.tr("Dismiss"))
+        close.setToolTip(Notices.tr("Put this away"))
         close.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 6, 6, 6)

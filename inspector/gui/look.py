@@ -7,7 +7,10 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 
 from inspector.gui.settings import ZOOMS, SettingsStore
+from inspector.gui.text import Texts
 from inspector.gui.theme import Appearance, Theme
+
+Looks = Texts("Looks")
 
 
 class Look(QObject):
@@ -30,7 +33,7 @@ class Look(QObject):
         """Give the interface a size, in percent of the system's; now and from now on."""
         self._settings.update(lambda settings: replace(settings, zoom=percent))
         self.theme.set_zoom(percent)
-        self.message.emit(f"Interface: {percent} %")
+        self.message.emit(Looks.tr("Interface: {percent} %", percent=percent))
 
     def step_zoom(self, step: int) -> None:
         """Make the interface a step larger (1) or smaller (-1)."""

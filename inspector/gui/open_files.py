@@ -14,9 +14,12 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.opened import OpenFile
 from inspector.gui.opening import read
 from inspector.gui.tasks import Request, TaskRunner
+from inspector.gui.text import Texts
 
 if TYPE_CHECKING:
     from inspector.values.live import LiveObject
+
+Opening = Texts("Opening")
 
 
 class OpenFiles(QObject):
@@ -104,7 +107,7 @@ class OpenFiles(QObject):
                 done=self._take,
                 failed=lambda error: self._replace(replace(file, error=error)),
                 cancelled=lambda: self.close(file),
-                title=f"Reading {display_text(file.name)}",
+                title=Opening.tr("Reading {name}", name=display_text(file.name)),
             ),
         )
 

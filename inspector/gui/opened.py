@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from inspector.checkpoints.changes import FileMark
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import Checkpoint, TensorEntry
+from inspector.gui.text import Texts
 
 if TYPE_CHECKING:
     from inspector.values.live import LiveObject
+
+Opening = Texts("Opening")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,7 @@ class OpenFile:
         """The folder that the file is in, or a word about the object."""
         if self.live is None:
             return str(self.path.parent)
-        return "in the memory of this Python session; F5 looks at it again"
+        return Opening.tr("in the memory of this Python session; F5 looks at it again")
 
     @property
     def folder(self) -> Path:

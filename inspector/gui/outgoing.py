@@ -18,6 +18,9 @@ from inspector.gui.python_button import Part
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_page import TensorPage
 from inspector.gui.tensor_tree import TensorTree
+from inspector.gui.text import Texts
+
+Exporting = Texts("Exporting")
 
 
 class Outgoing(QObject):
@@ -54,7 +57,7 @@ class Outgoing(QObject):
             plane, cells = page.position.plane, page.grid.selection
         single, several = tensor_scopes(choice, plane, cells), self._tree.several_scopes()
         if not (single or several):
-            self.message.emit("There is no tensor to export here")
+            self.message.emit(Exporting.tr("There is no tensor to export here"))
             return
         current = 0
         if part == "selected" and cells is not None and len(cells[0]) * len(cells[1]) > 1:
@@ -71,7 +74,7 @@ class Outgoing(QObject):
         """Ask where to write the picture of the shown plane, and write it."""
         page, choice = self._page, self._page.choice
         if choice is None or choice.entry is None or page.heatmap.overview is None:
-            self.message.emit("There is no picture to save here")
+            self.message.emit(Exporting.tr("There is no picture to save here"))
             return
         folder = choice.file.folder
         self.pictures.ask(page.heatmap, page.position, choice.entry.name, folder, protected)
@@ -79,11 +82,17 @@ class Outgoing(QObject):
     def copy_picture(self) -> None:
         """Put the picture on the clipboard as it is drawn."""
         if self._page.choice is None or self._page.heatmap.overview is None:
-            self.message.emit("There is no picture to copy here")
+            self.message.emit(Exporting.tr("There is no picture to copy here"))
             return
         image = self._page.heatmap.image()
         QGuiApplication.clipboard().setImage(image)
-        self.message.emit(f"Copied the picture, {image.width():,} × {image.height():,} pixels")
+        self.message.emit(
+            Exporting.tr(
+                "Copied the picture, {width:,} × {height:,} pixels",
+                width=image.width(),
+                height=image.height(),
+            )
+        )
 
     def drag(self, choice: Choice) -> None:
         """The mouse takes hold of a tensor and moves away with it."""

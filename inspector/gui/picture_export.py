@@ -20,8 +20,11 @@ from inspector.gui.colours import Picture, paint
 from inspector.gui.heatmap import Heatmap
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
+
+Exporting = Texts("Exporting")
 
 #: Cells that become pixels of their own, at most: 64 MiB as an image in memory.
 MOST_CELLS: Final = 1 << 24
@@ -58,15 +61,16 @@ class PictureExporter(QObject):
             Files that must not be overwritten.
         """
         plane, drawn = heatmap.plane, heatmap.image()
-        size = f"{drawn.width():,} × {drawn.height():,}"
-        ways = {f"As drawn, {size} pixels (*.png)": partial(_same, drawn)}
+        words = Exporting.tr("As drawn, {size} pixels", size=_size(drawn.width(), drawn.height()))
+        ways = {f"{words} (*.png)": partial(_same, drawn)}
         source, overview = position.source, heatmap.overview
         if source is not None and overview is not None and plane.rows * plane.columns <= MOST_CELLS:
-            size = f"{plane.columns:,} × {plane.rows:,}"
-            ways[f"One pixel a cell, {size} pixels (*.png)"] = partial(
+            size = _size(plane.columns, plane.rows)
+            words = Exporting.tr("One pixel a cell, {size} pixels", size=size)
+            ways[f"{words} (*.png)"] = partial(
                 cells_image, source, plane, overview, heatmap.reduction
             )
-        dialog = QFileDialog(self._window, "Save the picture", str(folder))
+        dialog = QFileDialog(self._window, Exporting.tr("Save the picture"), str(folder))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilters(list(ways))
         dialog.setDefaultSuffix(_SUFFIX.removeprefix("."))
@@ -89,15 +93,19 @@ class PictureExporter(QObject):
             ("picture", str(target)),
             Request(
                 work=partial(_write, make, target, tuple(protected)),
-                done=lambda size: self.message.emit(
-                    display_text(f"Saved the picture, {size} pixels, to {target}")
-                ),
+                done=partial(self._tell_saved, target),
                 failed=self.failed.emit,
-                cancelled=lambda: self.message.emit("Saving the picture was cancelled"),
+                cancelled=lambda: self.message.emit(
+                    Exporting.tr("Saving the picture was cancelled")
+                ),
                 bulk=True,
-                title=f"Saving {display_text(target.name)}",
+                title=Exporting.tr("Saving {name}", name=display_text(target.name)),
             ),
         )
+
+    def _tell_saved(self, target: Path, size: str) -> None:
+        text = Exporting.tr("Saved the picture, {size} pixels, to {path}", size=size, path=target)
+        self.message.emit(display_text(text))
 
 
 def cells_image(
@@ -128,4 +136,8 @@ def _write(
     task.check()
     with atomic_file(target) as file:
         file.write(buffer.data().data())
-    return f"{image.width():,} × {image.height():,}"
+    return _size(image.width(), image.height())
+
+
+def _size(width: int, height: int) -> str:
+    return f"{width:,} × {height:,}"

@@ -18,6 +18,9 @@ from inspector.checkpoints.naming import display_text
 from inspector.gui.labels import ElidedLabel
 from inspector.gui.settings import SettingsStore
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
+
+RecentTexts = Texts("RecentTexts")
 
 #: How many are kept, and how many of them the welcome page has.
 MOST: Final = 15
@@ -129,7 +132,7 @@ def folder_text(path: Path) -> str:
 def tip_text(path: Path, *, missing: bool) -> str:
     """The whole path, and whether it leads anywhere."""
     words = display_text(str(path), 2000)
-    return f"{words} is not there any more" if missing else words
+    return RecentTexts.tr("{path} is not there any more", path=words) if missing else words
 
 
 class RecentMenu(QMenu):
@@ -139,7 +142,7 @@ class RecentMenu(QMenu):
     chosen = Signal(object)
 
     def __init__(self, recents: Recents, parent: QWidget | None = None) -> None:
-        super().__init__("Open &recent", parent)
+        super().__init__(RecentTexts.tr("Open &recent"), parent)
         self._recents = recents
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(recents.look)
@@ -151,7 +154,7 @@ class RecentMenu(QMenu):
         for number, path in enumerate(self._recents.paths, 1):
             self.addAction(self._action(number, path))
         self.addSeparator()
-        clear = QAction("&Clear the list", self)
+        clear = QAction(RecentTexts.tr("&Clear the list"), self)
         # Later: it is one of those that the list without them does not have any more.
         clear.triggered.connect(self._recents.clear, Qt.ConnectionType.QueuedConnection)
         self.addAction(clear)
@@ -199,7 +202,8 @@ class RecentList(QWidget):
         paths = self._recents.paths[:_WELCOMED]
         self.setVisible(bool(paths))
         if paths:
-            self._grid.addWidget(QLabel("<b>Opened lately</b>"), 0, 0, 1, 2)
+            title = RecentTexts.tr("Opened lately")
+            self._grid.addWidget(QLabel(f"<b>{title}</b>"), 0, 0, 1, 2)
         for row, path in enumerate(paths, 1):
             self._add(row, path)
 
@@ -211,7 +215,7 @@ class RecentList(QWidget):
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setEnabled(not missing)
         button.setToolTip(tip_text(path, missing=missing))
-        button.setAccessibleName(f"Open {display_text(path.name)}")
+        button.setAccessibleName(RecentTexts.tr("Open {name}", name=display_text(path.name)))
         button.clicked.connect(partial(self.chosen.emit, path))
         folder = ElidedLabel()
         folder.set_faint()

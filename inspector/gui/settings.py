@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from inspector.desktop.program import NAME
+from inspector.gui.text import Texts
 
 if TYPE_CHECKING:  # a launch that only looks at the settings needs nothing that draws
     from inspector.gui.theme import Appearance
+
+SettingsTexts = Texts("SettingsTexts")
 
 #: The sizes that the interface can have, in percent of the system's.
 ZOOMS: Final = (50, 60, 70, 80, 90, 100, 110, 125, 150, 175, 200, 250, 300)
@@ -303,7 +306,11 @@ class SettingsStore(QObject):
             found = _read(file)
             self._current = change(found)
             if not _write(file, found, self._current):
-                self.failed.emit(f"The settings could not be written to {self._path}.")
+                self.failed.emit(
+                    SettingsTexts.tr(
+                        "The settings could not be written to {path}.", path=self._path
+                    )
+                )
         if self._current != before:
             self.changed.emit(before, self._current)
 
@@ -316,16 +323,24 @@ class SettingsStore(QObject):
                 self._move_aside(path)
                 file = _ini(path)
         except OSError as error:
-            self.problem = f"Settings are not kept. {path}: {error.strerror or error}."
+            self.problem = SettingsTexts.tr(
+                "Settings are not kept. {path}: {why}.", path=path, why=error.strerror or error
+            )
             return
         self._path = path
         if not (_write(file, Settings(), self._current) and file.isWritable()):
-            self.problem = f"Settings are not kept: {path} cannot be written."
+            self.problem = SettingsTexts.tr(
+                "Settings are not kept: {path} cannot be written.", path=path
+            )
 
     def _move_aside(self, path: Path) -> None:
         aside = path.with_name(f"{path.name}.unreadable")
         path.replace(aside)
-        self.problem = f"{path} was damaged. It is kept as {aside.name}; see your settings."
+        self.problem = SettingsTexts.tr(
+            "{path} was damaged. It is kept as {name}; see your settings.",
+            path=path,
+            name=aside.name,
+        )
 
 
 def look_at_settings() -> Settings:

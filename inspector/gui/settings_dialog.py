@@ -18,12 +18,15 @@ from PySide6.QtWidgets import (
 
 from inspector.gui.dialog_size import RoomyDialog, Scrolled, close_buttons
 from inspector.gui.settings import USUAL_MEMORY, ZOOMS, Settings, SettingsStore
+from inspector.gui.text import Later, Texts
 from inspector.gui.theme import Appearance
 
-_APPEARANCES: Final[tuple[tuple[Appearance, str], ...]] = (
-    ("system", "As the system"),
-    ("light", "Light"),
-    ("dark", "Dark"),
+SettingsTexts = Texts("SettingsTexts")
+
+_APPEARANCES: Final[tuple[tuple[Appearance, Later], ...]] = (
+    ("system", SettingsTexts.QT_TR_NOOP("As the system")),
+    ("light", SettingsTexts.QT_TR_NOOP("Light")),
+    ("dark", SettingsTexts.QT_TR_NOOP("Dark")),
 )
 
 #: Megabytes that can be allowed, from what is usual upwards.
@@ -42,7 +45,7 @@ class SettingsDialog(RoomyDialog):
 
     def __init__(self, settings: SettingsStore, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(SettingsTexts.tr("Settings"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(16)
@@ -58,7 +61,7 @@ class SettingsDialog(RoomyDialog):
         content = QWidget()
         content.setLayout(self._grid)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(Scrolled(content, "Settings"), 1)
+        layout.addWidget(Scrolled(content, SettingsTexts.tr("Settings")), 1)
         layout.addWidget(close_buttons(self))
         self._show(settings.current)
         settings.changed.connect(self._take)
@@ -66,46 +69,54 @@ class SettingsDialog(RoomyDialog):
     def _build_look(self) -> None:
         self.appearance = QComboBox()
         for appearance, label in _APPEARANCES:
-            self.appearance.addItem(label, appearance)
+            self.appearance.addItem(label(), appearance)
         self.appearance.activated.connect(
             lambda _: self.appearance_chosen.emit(self.appearance.currentData())
         )
         self.add_row(
-            "Colours",
+            SettingsTexts.tr("Colours"),
             self.appearance,
-            "Light or dark. “As the system” follows the desktop when that changes.",
+            SettingsTexts.tr(
+                "Light or dark. “As the system” follows the desktop when that changes."
+            ),
         )
         self.zoom = QComboBox()
         for percent in ZOOMS:
             self.zoom.addItem(f"{percent} %", percent)
         self.zoom.activated.connect(lambda _: self.zoom_chosen.emit(self.zoom.currentData()))
         self.add_row(
-            "Size",
+            SettingsTexts.tr("Size"),
             self.zoom,
-            "Of all text, and of what goes with it (Ctrl++, Ctrl+-; Ctrl+0 for the usual size).",
+            SettingsTexts.tr(
+                "Of all text, and of what goes with it (Ctrl++, Ctrl+-; Ctrl+0 for the usual size)."
+            ),
         )
 
     def _build_start(self) -> None:
-        self.session = QCheckBox("Open what was open at the end")
+        self.session = QCheckBox(SettingsTexts.tr("Open what was open at the end"))
         self.session.toggled.connect(
             lambda on: self._settings.update(lambda now: replace(now, restores_session=on))
         )
         self.add_row(
-            "Start",
+            SettingsTexts.tr("Start"),
             self.session,
-            "The same files, with the tensor that was shown, its place and form; unless the "
-            "program is started with files of its own.",
+            SettingsTexts.tr(
+                "The same files, with the tensor that was shown, its place and form; unless the "
+                "program is started with files of its own."
+            ),
         )
 
-        self.one_window = QCheckBox("One for all files")
+        self.one_window = QCheckBox(SettingsTexts.tr("One for all files"))
         self.one_window.toggled.connect(
             lambda on: self._settings.update(lambda now: replace(now, one_window=on))
         )
         self.add_row(
-            "Window",
+            SettingsTexts.tr("Window"),
             self.one_window,
-            "Files opened from elsewhere, by double-click or a command, come to the window that is "
-            "there. Otherwise each launch of the program has a window of its own.",
+            SettingsTexts.tr(
+                "Files opened from elsewhere, by double-click or a command, come to the window "
+                "that is there. Otherwise each launch of the program has a window of its own."
+            ),
         )
 
     def _build_memory(self) -> None:
@@ -114,10 +125,12 @@ class SettingsDialog(RoomyDialog):
             self.memory.addItem(f"{megabytes:,} MB", megabytes)
         self.memory.activated.connect(lambda _: self.memory_chosen.emit(self.memory.currentData()))
         self.add_row(
-            "Memory",
+            SettingsTexts.tr("Memory"),
             self.memory,
-            "What the window may take at most, however large the file. With more, more pictures "
-            "are there at once when they are looked at again.",
+            SettingsTexts.tr(
+                "What the window may take at most, however large the file. With more, more "
+                "pictures are there at once when they are looked at again."
+            ),
         )
 
     def add_action(self, name: str, action: QAction, words: str) -> None:

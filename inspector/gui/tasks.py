@@ -17,6 +17,9 @@ from typing import Any, Final, Generic, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from inspector.checkpoints.errors import Cancelled, InspectorError
+from inspector.gui.text import Texts
+
+TaskTexts = Texts("TaskTexts")
 
 T = TypeVar("T")
 
@@ -332,9 +335,9 @@ def _deliver_nothing(_: _Lane) -> None:
 def _unexpected(error: Exception) -> InspectorError:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, MemoryError):
-        return InspectorError("There is not enough memory for this.", where=details)
+        return InspectorError(TaskTexts.tr("There is not enough memory for this."), where=details)
     return InspectorError(
-        f"Something went wrong inside Tensor Inspector: {error!r}",
+        TaskTexts.tr("Something went wrong inside Tensor Inspector: {error}", error=repr(error)),
         where=details,
-        advice="Please report it, with these details.",
+        advice=TaskTexts.tr("Please report it, with these details."),
     )
