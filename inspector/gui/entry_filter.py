@@ -27,6 +27,9 @@ from inspector.gui.filter_terms import (
     Term,
     Word,
 )
+from inspector.gui.text import Texts
+
+Filter = Texts("Filter")
 
 _DTYPE_ALIASES: Final = {
     "bf16": "bfloat16",
@@ -203,8 +206,12 @@ def _expression(value: str) -> Term:
     expression = compiled("")
     if not expression.isValid():
         raise FilterError(
-            f"/{value}/ is not a regular expression: {expression.errorString()}, "
-            f"at character {expression.patternErrorOffset()}."
+            Filter.tr(
+                "/{value}/ is not a regular expression: {error}, at character {place}.",
+                value=value,
+                error=expression.errorString(),
+                place=expression.patternErrorOffset(),
+            )
         )
     return Expression(value, compiled(f"(*LIMIT_MATCH={EXPRESSION_LIMIT})"))
 
@@ -231,8 +238,10 @@ def _shape(value: str) -> Term:
             axes.append(int(part))
         else:
             raise FilterError(
-                f"shape:{value} is not a shape.",
-                advice="Type it like shape:4096x1024, shape:[4096,1024], shape:*x3x3 or shape:4d.",
+                Filter.tr("shape:{value} is not a shape.", value=value),
+                advice=Filter.tr(
+                    "Type it like shape:4096x1024, shape:[4096,1024], shape:*x3x3 or shape:4d."
+                ),
             )
     return ShapeIs(tuple(axes))
 
@@ -244,8 +253,8 @@ def _size(value: str) -> Term:
     )
     if found is None or found[3] not in _UNITS:
         raise FilterError(
-            f"size:{value} is not a size.",
-            advice="Type it like size:>1MB, size:<=10KiB or size:4096.",
+            Filter.tr("size:{value} is not a size.", value=value),
+            advice=Filter.tr("Type it like size:>1MB, size:<=10KiB or size:4096."),
         )
     comparison = {"≥": ">=", "≤": "<=", None: "="}.get(found[1], found[1])
     return SizeIs(comparison, float(found[2]) * _UNITS[found[3]])

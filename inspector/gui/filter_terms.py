@@ -11,6 +11,9 @@ from PySide6.QtCore import QRegularExpression
 from inspector.checkpoints.dtypes import ITEMSIZE
 from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import TensorEntry, ValueEntry
+from inspector.gui.text import Texts
+
+Filter = Texts("Filter")
 
 Entry = TensorEntry | ValueEntry
 
@@ -74,8 +77,14 @@ class Expression:
         match = self.compiled.match(name)
         if not match.isValid():
             raise FilterError(
-                f"/{self.pattern}/ takes too long on the name {entry.name[:40]}…",
-                advice="Repetitions inside repetitions, such as (a+)+, are what makes it slow.",
+                Filter.tr(
+                    "/{pattern}/ takes too long on the name {name}…",
+                    pattern=self.pattern,
+                    name=entry.name[:40],
+                ),
+                advice=Filter.tr(
+                    "Repetitions inside repetitions, such as (a+)+, are what makes it slow."
+                ),
             )
         return match.hasMatch()
 

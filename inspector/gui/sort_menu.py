@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
+from inspector.gui.text import Texts
 from inspector.gui.tree_sorting import Column
+
+Sorting = Texts("Sorting")
+
+_BY: Final = {
+    Column.NAME: Sorting.QT_TR_NOOP("By &name"),
+    Column.SHAPE: Sorting.QT_TR_NOOP("By &shape"),
+    Column.TYPE: Sorting.QT_TR_NOOP("By &type"),
+    Column.SIZE: Sorting.QT_TR_NOOP("By &size"),
+    Column.DEVICE: Sorting.QT_TR_NOOP("By &device"),
+}
 
 
 class SortMenu(QMenu):
@@ -17,10 +29,10 @@ class SortMenu(QMenu):
     chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("&Sort tensors", parent)
+        super().__init__(Sorting.tr("&Sort tensors"), parent)
         self.setToolTipsVisible(True)
-        for column in Column:
-            action = self.addAction(f"By &{column.name.lower()}", partial(self.chosen.emit, column))
-            action.setToolTip("Within each group; once more for the other way")
+        for column, text in _BY.items():
+            action = self.addAction(text(), partial(self.chosen.emit, column))
+            action.setToolTip(Sorting.tr("Within each group; once more for the other way"))
         self.addSeparator()
-        self.addAction("As in the &file", partial(self.chosen.emit, None))
+        self.addAction(Sorting.tr("As in the &file"), partial(self.chosen.emit, None))

@@ -18,6 +18,7 @@ from inspector.gui.entry_filter import EntryFilter, parse_filter
 from inspector.gui.filter_terms import FilterError
 from inspector.gui.opened import Choice, OpenFile
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.tree_files import OpenTrees
 from inspector.gui.tree_nodes import RowKey
 from inspector.gui.tree_parts import FilterBox, FittingLine
@@ -28,6 +29,8 @@ from inspector.gui.tree_view import TreeView
 
 if TYPE_CHECKING:
     from inspector.gui.export_scopes import Scope
+
+Tree = Texts("Tree")
 
 #: Milliseconds without a key before what was typed is applied.
 _TYPING: Final = 80
@@ -85,19 +88,19 @@ class TensorTree(QWidget):
         self._connect()
 
     def _lay_out(self) -> None:
-        self.setAccessibleName("Files and tensors")
+        self.setAccessibleName(Tree.tr("Files and tensors"))
         self.filter_box = FilterBox(self)
         self._message = QLabel(self)
         self._message.setTextFormat(Qt.TextFormat.PlainText)
         self._message.setWordWrap(True)
         self._message.setContentsMargins(8, 0, 8, 4)
-        self._message.setAccessibleDescription("What is wrong with the filter")
+        self._message.setAccessibleDescription(Tree.tr("What is wrong with the filter"))
         self._message.hide()
         self.view = TreeView(self)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self._totals = FittingLine(self)
         self._totals.setContentsMargins(8, 3, 8, 4)
-        self._totals.setAccessibleDescription("Totals")
+        self._totals.setAccessibleDescription(Tree.tr("Totals"))
         box = QVBoxLayout()
         box.setContentsMargins(6, 6, 6, 6)
         box.addWidget(self.filter_box)
@@ -442,27 +445,30 @@ class TensorTree(QWidget):
         file = None if row is None else self._open.file(row.key.number)
         if row is not None and file is not None:
             self._fill_menu(menu, row, file)
-        menu.addAction("Expand All", self.expand_all)
-        menu.addAction("Collapse All", self.collapse_all)
+        menu.addAction(Tree.tr("Expand All"), self.expand_all)
+        menu.addAction(Tree.tr("Collapse All"), self.collapse_all)
         return menu
 
     def _fill_menu(self, menu: QMenu, row: Row, file: OpenFile) -> None:
         add: Callable[[str, Callable[[], object]], object] = menu.addAction
         if row.count:
             entry = self._open.entry(file, row.key.name) if _is_tensor(row) else None
-            add("Export…", lambda: self.export_requested.emit(Choice(file, entry)))
+            add(Tree.tr("Export…"), lambda: self.export_requested.emit(Choice(file, entry)))
             menu.addSeparator()
-        add("Copy Name\tCtrl+C", lambda: self._copy_name(row))
+        copy_name = Tree.tr("Copy Name")
+        add(f"{copy_name}\tCtrl+C", lambda: self._copy_name(row))
         item = row.item
         if isinstance(item, ValueEntry):
-            add("Copy Value", lambda: QGuiApplication.clipboard().setText(item.text))
+            add(Tree.tr("Copy Value"), lambda: QGuiApplication.clipboard().setText(item.text))
         if file.live is None:
-            add("Copy Path", lambda: QGuiApplication.clipboard().setText(str(file.path)))
-            add("Show in Folder", lambda: self.reveal_requested.emit(file))
+            add(Tree.tr("Copy Path"), lambda: QGuiApplication.clipboard().setText(str(file.path)))
+            add(Tree.tr("Show in Folder"), lambda: self.reveal_requested.emit(file))
         menu.addSeparator()
-        what = "File" if file.live is None else "Object"
-        add(f"Reload {what}", lambda: self.reload_requested.emit(file))
-        add(f"Close {what}", lambda: self.close_requested.emit(file))
+        stored = file.live is None
+        again = Tree.tr("Reload File") if stored else Tree.tr("Reload Object")
+        close = Tree.tr("Close File") if stored else Tree.tr("Close Object")
+        add(again, lambda: self.reload_requested.emit(file))
+        add(close, lambda: self.close_requested.emit(file))
         menu.addSeparator()
 
 
@@ -486,7 +492,7 @@ def _is_tensor(row: Row) -> bool:
 
 def _empty_text(rows: Rows) -> str:
     if not rows.segments:
-        return "No file is open."
+        return Tree.tr("No file is open.")
     if rows.shown is not None and len(rows) == len(rows.segments):
-        return "Nothing matches the filter."
+        return Tree.tr("Nothing matches the filter.")
     return ""

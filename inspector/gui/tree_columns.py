@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetrics
 from inspector.gui.tree_painter import MARGIN, name_left
 from inspector.gui.tree_rows import Row, Rows
 from inspector.gui.tree_sorting import Column
-from inspector.gui.tree_text import cell_text
+from inspector.gui.tree_text import TITLES, cell_text
 
 #: Rows of each file that are measured.
 _SAMPLE: Final = 160
@@ -73,9 +73,7 @@ def measured(rows: Rows, metrics: QFontMetrics) -> Measures:
         Column.SIZE: 11 * em,
         Column.DEVICE: 9 * em,
     }
-    titles = {Column.SHAPE: "Shape", Column.TYPE: "Type", Column.SIZE: "Size"}
-    titles[Column.DEVICE] = "Device"
-    wanted = {column: metrics.horizontalAdvance(title) + 14 for column, title in titles.items()}
+    wanted = {column: metrics.horizontalAdvance(TITLES[column]()) + 14 for column in most}
     wanted[Column.NAME] = _NAME_WANTED
     wanted[Column.SIZE] = metrics.horizontalAdvance("888.8 MiB")
     short_type, short_shape = 4 * em, wanted[Column.SHAPE]

@@ -6,18 +6,25 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from inspector.gui.text import Texts
 from inspector.gui.tree_rows import Row, Rows
 from inspector.gui.tree_sorting import Column
-from inspector.gui.tree_text import accessible_text, cell_text, tooltip
+from inspector.gui.tree_text import TITLES, accessible_text, cell_text, tooltip
+
+Columns = Texts("Columns")
 
 _Index = QModelIndex | QPersistentModelIndex
 
-_TITLES: Final = {
-    Column.NAME: ("Name", "Name of the tensor"),
-    Column.SHAPE: ("Shape", "Length of each axis"),
-    Column.TYPE: ("Type", "Type of the elements (dtype)"),
-    Column.SIZE: ("Size", "Bytes of the elements"),
-    Column.DEVICE: ("Device", "Device that the tensor was saved from"),
+_TIPS: Final = {
+    Column.NAME: Columns.QT_TR_NOOP("Name of the tensor. Click to sort within each group."),
+    Column.SHAPE: Columns.QT_TR_NOOP("Length of each axis. Click to sort within each group."),
+    Column.TYPE: Columns.QT_TR_NOOP(
+        "Type of the elements (dtype). Click to sort within each group."
+    ),
+    Column.SIZE: Columns.QT_TR_NOOP("Bytes of the elements. Click to sort within each group."),
+    Column.DEVICE: Columns.QT_TR_NOOP(
+        "Device that the tensor was saved from. Click to sort within each group."
+    ),
 }
 
 
@@ -64,12 +71,11 @@ class TreeModel(QAbstractTableModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        if orientation == Qt.Orientation.Horizontal and section in _TITLES:
-            title, explained = _TITLES[Column(section)]
+        if orientation == Qt.Orientation.Horizontal and section in TITLES:
             if role == Qt.ItemDataRole.DisplayRole:
-                return title
+                return TITLES[Column(section)]()
             if role == Qt.ItemDataRole.ToolTipRole:
-                return f"{explained}. Click to sort within each group."
+                return _TIPS[Column(section)]()
             if role == Qt.ItemDataRole.TextAlignmentRole:
                 right = section in (Column.SHAPE, Column.SIZE)
                 side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft

@@ -9,10 +9,15 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QSizePolicy, QWidget
 
+from inspector.gui.text import Texts
+
+Tree = Texts("Tree")
+
 #: Characters of a filter, at most.
 _LONGEST_FILTER: Final = 1_000
 
-_EXPLAINED: Final = """<p>Words that are part of the name, in any order; all must be there.</p>
+_EXPLAINED: Final = Tree.QT_TR_NOOP(
+    """<p>Words that are part of the name, in any order; all must be there.</p>
 <table cellspacing="3">
 <tr><td><b>q_proj weight</b></td><td>both words</td></tr>
 <tr><td><b>-bias</b></td><td>not this; a minus goes before any term</td></tr>
@@ -25,6 +30,7 @@ _EXPLAINED: Final = """<p>Words that are part of the name, in any order; all mus
 <tr><td><b>device:cuda</b></td><td>saved from such a device</td></tr>
 <tr><td><b>kind:sparse</b></td><td>sparse, quantized, nested, meta …</td></tr>
 </table>"""
+)
 
 
 class FilterBox(QLineEdit):
@@ -38,10 +44,12 @@ class FilterBox(QLineEdit):
         self.setAcceptDrops(False)  # what is dropped is for the window to open
         self.setClearButtonEnabled(True)
         self.setMaxLength(_LONGEST_FILTER)
-        self.setPlaceholderText("Filter: q_proj dtype:bf16 size:>1MB")
-        self.setToolTip(_EXPLAINED)
-        self.setAccessibleName("Filter of the tensors")
-        self.setAccessibleDescription("Words, dtype:, shape:, size:, device:, kind:, /expression/")
+        self.setPlaceholderText(Tree.tr("Filter: q_proj dtype:bf16 size:>1MB"))
+        self.setToolTip(_EXPLAINED())
+        self.setAccessibleName(Tree.tr("Filter of the tensors"))
+        self.setAccessibleDescription(
+            Tree.tr("Words, dtype:, shape:, size:, device:, kind:, /expression/")
+        )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):

@@ -10,9 +10,12 @@ from typing import Final
 
 from inspector.checkpoints.model import Finding, TensorEntry, ValueEntry
 from inspector.checkpoints.naming import display_text
+from inspector.gui.text import Texts
 from inspector.gui.tree_matching import Totals
 from inspector.gui.tree_rows import Row
 from inspector.gui.tree_sorting import Column
+
+Tree = Texts("Tree")
 
 #: Names and findings that a tooltip lists before it only counts.
 _LISTED: Final = 8
@@ -33,6 +36,15 @@ _SHORT_DTYPES: Final = {
     "uint16": "u16",
     "uint32": "u32",
     "uint64": "u64",
+}
+
+#: What the columns are called.
+TITLES: Final = {
+    Column.NAME: Tree.QT_TR_NOOP("Name"),
+    Column.SHAPE: Tree.QT_TR_NOOP("Shape"),
+    Column.TYPE: Tree.QT_TR_NOOP("Type"),
+    Column.SIZE: Tree.QT_TR_NOOP("Size"),
+    Column.DEVICE: Tree.QT_TR_NOOP("Device"),
 }
 
 #: The label of a row, as it can be shown.
@@ -69,7 +81,7 @@ def number_text(number: int) -> str:
     """``1,225``; what no screen has room for, as a power of ten."""
     if number.bit_length() <= 64:
         return f"{number:,}"
-    return f"about 10^{int(number.bit_length() * math.log10(2))}"
+    return Tree.tr("about 10^{power}", power=int(number.bit_length() * math.log10(2)))
 
 
 def _rounded(number: int, by: int) -> int:
@@ -77,15 +89,17 @@ def _rounded(number: int, by: int) -> int:
     return (2 * number + by) // (2 * by)
 
 
-def counted(number: int, noun: str) -> str:
+def tensors_text(number: int) -> str:
     """``1 tensor``, ``1,225 tensors``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return Tree.tr("{n:,} tensors", "{n:,} tensor", number)
 
 
 def shape_text(shape: tuple[int, ...], *, short: bool = False) -> str:
     """``4096 × 1024``, ``768``, ``scalar``; ``4096×1024`` if it is to be short."""
     times = "×" if short else " × "
-    return display_text(times.join(map(_length_text, shape)), 60) if shape else "scalar"
+    if not shape:
+        return Tree.tr("scalar")
+    return display_text(times.join(map(_length_text, shape)), 60)
 
 
 def _length_text(length: int) -> str:
@@ -103,10 +117,10 @@ def file_note(row: Row) -> str:
     if file.error is not None:
         return display_text(file.error.message)
     if file.checkpoint is None:
-        return "reading…"
+        return Tree.tr("reading…")
     if row.segment.matches is not None:
-        return f"{row.count:,} of {row.tree.counts[0]:,}"
-    return counted(row.tree.counts[0], "tensor")
+        return Tree.tr("{count:,} of {all:,}", count=row.count, all=row.tree.counts[0])
+    return tensors_text(row.tree.counts[0])
 
 
 def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
@@ -129,7 +143,7 @@ def cell_text(row: Row, column: Column, *, short: bool = False) -> str:
 def _count_text(row: Row, short: bool) -> str:
     if row.node == 0 and (row.file.checkpoint is None or row.segment.matches is not None):
         return file_note(row)
-    return f"{row.count:,}" if short else counted(row.count, "tensor")
+    return f"{row.count:,}" if short else tensors_text(row.count)
 
 
 def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:
@@ -147,18 +161,22 @@ def _tensor_text(entry: TensorEntry, column: Column, short: bool) -> str:
 def accessible_text(row: Row, *, unfolded: bool) -> str:
     """A row for a screen reader."""
     name = cell_text(row, Column.NAME)
-    state = f", {'unfolded' if unfolded else 'folded'}" if row.is_foldable else ""
+    parts = [name]
     item = row.item
     if isinstance(item, ValueEntry):
-        return f"{name}, value"
+        return ", ".join((name, Tree.tr("value")))
     if isinstance(item, TensorEntry):
-        text = f"{name}, tensor"
+        parts.append(Tree.tr("tensor"))
         if item.is_described:
-            text += f", {item.dtype}, {shape_text(item.shape)}, {bytes_text(item.nbytes)}"
-        return f"{text}, {item.problem}{state}" if item.problem else text + state
-    if row.node == 0:
-        return f"{name}, file, {file_note(row)}{state}"
-    return f"{name}, group, {counted(row.count, 'tensor')}{state}"
+            parts += [item.dtype, shape_text(item.shape), bytes_text(item.nbytes)]
+        parts += [item.problem] if item.problem else []
+    elif row.node == 0:
+        parts += [Tree.tr("file"), file_note(row)]
+    else:
+        parts += [Tree.tr("group"), tensors_text(row.count)]
+    if row.is_foldable:
+        parts.append(Tree.tr("unfolded") if unfolded else Tree.tr("folded"))
+    return ", ".join(parts)
 
 
 def tooltip(row: Row) -> str:
@@ -167,11 +185,11 @@ def tooltip(row: Row) -> str:
     if isinstance(item, TensorEntry):
         lines = list(_tensor_lines(row, item))
     elif isinstance(item, ValueEntry):
-        lines = [f"= {item.text}", f"a plain value ({item.type_name})"]
+        lines = [f"= {item.text}", Tree.tr("a plain value ({type})", type=item.type_name)]
     elif row.node == 0:
         lines = list(_file_lines(row))
     else:
-        lines = [f"{counted(row.count, 'tensor')}, {bytes_text(row.nbytes)}"]
+        lines = [f"{tensors_text(row.count)}, {bytes_text(row.nbytes)}"]
     is_path = row.node == 0 and row.file.live is None
     name = str(row.file.path) if is_path else row.tree.full_name(row.node)
     shown = (escape(display_text(line)) for line in lines)
@@ -186,18 +204,27 @@ def _breakable(name: str) -> str:
 def _tensor_lines(row: Row, entry: TensorEntry) -> Iterable[str]:
     yield f"{entry.dtype}, {shape_text(entry.shape)}, {bytes_text(entry.nbytes)}"
     if entry.kind != "dense":
-        yield f"kind: {entry.kind.replace('_', ' ')}"
+        yield Tree.tr("kind: {kind}", kind=entry.kind.replace("_", " "))
     if entry.kind in ("dense", "quantized") and entry.stride != _contiguous(entry.shape):
-        yield f"stride {', '.join(map(_length_text, entry.stride))} (not contiguous)"
-    place = "saved from" if row.file.live is None else "on"
-    yield f"{place} {entry.device}" + (", requires grad" if entry.requires_grad else "")
+        steps = ", ".join(map(_length_text, entry.stride))
+        yield Tree.tr("stride {steps} (not contiguous)", steps=steps)
+    device = entry.device
+    is_stored = row.file.live is None
+    text = (
+        Tree.tr("saved from {device}", device=device)
+        if is_stored
+        else Tree.tr("on {device}", device=device)
+    )
+    yield ", ".join((text, Tree.tr("requires grad"))) if entry.requires_grad else text
     if entry.storage is not None:
         start = entry.storage_offset
-        begins = f", from element {number_text(start)} on" if start else ""
-        yield f"storage {entry.storage.key}: {bytes_text(entry.storage.nbytes)}{begins}"
+        key, size = entry.storage.key, bytes_text(entry.storage.nbytes)
+        text = Tree.tr("storage {key}: {size}", key=key, size=size)
+        begins = Tree.tr("from element {index} on", index=number_text(start))
+        yield f"{text}, {begins}" if start else text
         others = [name for name in sharers(row) if name != entry.name]
         if others:
-            yield f"shares its storage with {listed(others)}"
+            yield Tree.tr("shares its storage with {names}", names=listed(others))
     for key, text in entry.details.items():
         yield f"{key}: {text}"
     if entry.problem:
@@ -216,7 +243,7 @@ def listed(names: list[str]) -> str:
     """The first few of several names."""
     text = ", ".join(display_text(name, 80) for name in names[:_LISTED])
     more = len(names) - _LISTED
-    return f"{text} and {more:,} more" if more > 0 else text
+    return Tree.tr("{names} and {more:,} more", names=text, more=more) if more > 0 else text
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -234,35 +261,48 @@ def _file_lines(row: Row) -> Iterable[str]:
         yield str(file.error)
         return
     if file.checkpoint is None:
-        yield "reading…"
+        yield Tree.tr("reading…")
         return
-    tensors = counted(row.tree.counts[0], "tensor")
+    tensors = tensors_text(row.tree.counts[0])
     yield f"{file.checkpoint.format}, {bytes_text(file.checkpoint.size)}, {tensors}"
     findings = file.checkpoint.findings
     for finding in findings[:_LISTED]:
         yield _finding_text(finding)
     if len(findings) > _LISTED:
-        yield f"and {len(findings) - _LISTED:,} more"
+        yield Tree.tr("and {more:,} more", more=len(findings) - _LISTED)
 
 
 def _finding_text(finding: Finding) -> str:
-    sign = {"note": "•", "warning": "⚠", "danger": "⚠ danger:"}[finding.severity]
+    signs = {"note": "•", "warning": "⚠", "danger": Tree.tr("⚠ danger:")}
+    sign = signs[finding.severity]
     return f"{sign} {finding.message}" + (f" ({finding.where})" if finding.where else "")
 
 
 def totals_texts(totals: Totals, shown: Totals | None) -> list[str]:
     """The totals in ever fewer words, for ever less room."""
     told = shown or totals
-    first = counted(told.tensors, "tensor")
+    first = tensors_text(told.tensors)
     if shown is not None:
-        first = f"{shown.tensors:,} of {counted(totals.tensors, 'tensor')}"
+        first = Tree.tr(
+            "{count:,} of {n:,} tensors",
+            "{count:,} of {n:,} tensor",
+            totals.tensors,
+            count=shown.tensors,
+        )
     if not told.tensors:
         return [first]
     size = bytes_text(told.nbytes)
-    parts = f"{first} · {amount_text(told.elements)} parameters"
+    elements = Tree.tr(
+        "{amount} parameters",
+        "{amount} parameters",
+        told.elements,
+        amount=amount_text(told.elements),
+    )
+    parts = f"{first} · {elements}"
     stored = ""
     if told.stored < told.nbytes:
-        stored = f" · {bytes_text(told.stored)} stored"
+        words = Tree.tr("{size} stored", size=bytes_text(told.stored))
+        stored = f" · {words}"
     dtypes = ", ".join(
         f"{display_text(dtype, 30)} {bytes_text(nbytes)}"
         for dtype, (_, nbytes) in list(told.by_dtype.items())[:4]
@@ -286,9 +326,35 @@ def totals_tooltip(totals: Totals, shown: Totals | None) -> str:
     told = shown or totals
     lines = [totals_texts(totals, shown)[0].split(" · ")[0]]
     if told.tensors:
-        lines.append(f"{number_text(told.elements)} parameters (elements of all tensors)")
-        lines.append(f"{bytes_text(told.nbytes)} in tensors ({number_text(told.nbytes)} bytes)")
-        lines.append(f"{bytes_text(told.stored)} stored ({number_text(told.stored)} bytes)")
+        lines += _amounts(told)
     for dtype, (count, nbytes) in told.by_dtype.items():
-        lines.append(f"{display_text(dtype, 40)}: {counted(count, 'tensor')}, {bytes_text(nbytes)}")
+        lines.append(f"{display_text(dtype, 40)}: {tensors_text(count)}, {bytes_text(nbytes)}")
     return "<p style='white-space:pre'>" + "<br>".join(escape(line) for line in lines) + "</p>"
+
+
+def _amounts(told: Totals) -> list[str]:
+    """Elements and bytes, to the last one."""
+    numbers = told.elements, told.nbytes, told.stored
+    elements, nbytes, stored = map(number_text, numbers)
+    return [
+        Tree.tr(
+            "{count} parameters (elements of all tensors)",
+            "{count} parameters (elements of all tensors)",
+            told.elements,
+            count=elements,
+        ),
+        Tree.tr(
+            "{size} in tensors ({count} bytes)",
+            "{size} in tensors ({count} bytes)",
+            told.nbytes,
+            size=bytes_text(told.nbytes),
+            count=nbytes,
+        ),
+        Tree.tr(
+            "{size} stored ({count} bytes)",
+            "{size} stored ({count} bytes)",
+            told.stored,
+            size=bytes_text(told.stored),
+            count=stored,
+        ),
+    ]

@@ -33,6 +33,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTableView, QWidget
 
 from inspector.gui.focus_ring import FocusRing
+from inspector.gui.text import Texts
 from inspector.gui.tree_columns import Fit, Measures, fit_columns, measured
 from inspector.gui.tree_model import TreeModel
 from inspector.gui.tree_painter import (
@@ -46,9 +47,11 @@ from inspector.gui.tree_rows import Row, Rows
 from inspector.gui.tree_sorting import Column, Sort
 from inspector.gui.tree_text import shown_label
 
+Tree = Texts("Tree")
+
 _Key = Qt.Key
 
-_EXPLAINED: Final = (
+_EXPLAINED: Final = Tree.QT_TR_NOOP(
     "Files and the tensors in them. Up and Down choose, Right unfolds and Left folds, * unfolds "
     "all; letters go to the next name that begins so. Shift and Ctrl choose several for one "
     "export. Ctrl+C copies the name, Delete closes a file, the menu key has the rest. A click on "
@@ -100,8 +103,8 @@ class TreeView(QTableView):
         )
 
     def _set_up(self) -> None:
-        self.setAccessibleName("Tensors")
-        self.setWhatsThis(_EXPLAINED)
+        self.setAccessibleName(Tree.tr("Tensors"))
+        self.setWhatsThis(_EXPLAINED())
         FocusRing(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -125,7 +128,7 @@ class TreeView(QTableView):
         header.setSortIndicatorShown(False)
         header.setAcceptDrops(False)
         header.viewport().setAcceptDrops(False)
-        header.setAccessibleName("Columns")
+        header.setAccessibleName(Tree.tr("Columns"))
         self._restyle()
 
     # What is shown
