@@ -13,8 +13,11 @@ from PySide6.QtCore import QObject, Signal
 from inspector.analysis.summary import Analysis
 from inspector.gui.identity import identity_of
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
+
+LevelTexts = Texts("LevelTexts")
 
 #: Results that are kept.
 _KEPT: Final = 200
@@ -109,7 +112,7 @@ class WholeCount(QObject):
                 done=self._take,
                 failed=self.failed.emit,
                 bulk=True,
-                title="Levels",
+                title=LevelTexts.tr("Levels"),
             ),
         )
 

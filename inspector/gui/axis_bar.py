@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QEvent, QLocale, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QLocale, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -27,6 +27,9 @@ from inspector.gui.playing import Player, PlayMenu
 from inspector.gui.position import Position
 from inspector.gui.tab_order import lead_through, tab_stops
 from inspector.gui.tasks import TaskRunner
+from inspector.gui.text import Texts
+
+Axes = Texts("Axes")
 
 _SLIDER_STEPS = 10_000
 
@@ -48,12 +51,12 @@ class AxisBar(QWidget):
         self.player = Player(position, runner, self)
         #: How slices are played.
         self.play_menu = PlayMenu(self.player, self)
-        self._rows = _axis_box("Rows", "The axis that runs down")
-        self._columns = _axis_box("Columns", "The axis that runs across")
+        self._rows = _axis_box(Axes.tr("Rows"), Axes.tr("The axis that runs down"))
+        self._columns = _axis_box(Axes.tr("Columns"), Axes.tr("The axis that runs across"))
         self._exchange = QToolButton()
         self._exchange.setText("⇄")
-        self._exchange.setToolTip("Exchange rows and columns")
-        self._exchange.setAccessibleName("Exchange rows and columns")
+        self._exchange.setToolTip(Axes.tr("Exchange rows and columns"))
+        self._exchange.setAccessibleName(Axes.tr("Exchange rows and columns"))
         self.turn_rows = _turn_button("rows", position)
         self.turn_columns = _turn_button("columns", position)
         self.index = IndexBox()
@@ -65,7 +68,9 @@ class AxisBar(QWidget):
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         shown = QHBoxLayout()
-        rows, columns, index = QLabel("Rows"), QLabel("Columns"), QLabel("Index")
+        rows, columns, index = (
+            QLabel(words) for words in (Axes.tr("Rows"), Axes.tr("Columns"), Axes.tr("Index"))
+        )
         pair = (self._exchange, columns, self._columns, self.turn_columns)
         for widget in (rows, self._rows, self.turn_rows, *pair):
             shown.addWidget(widget)
@@ -141,7 +146,12 @@ class AxisBar(QWidget):
             widget.setVisible(len(shape) > 1)
         for box in (self._rows, self._columns):
             box.clear()
-            box.addItems([f"axis {axis}: {size:,}" for axis, size in enumerate(shape)])
+            box.addItems(
+                [
+                    Axes.tr("axis {axis}: {size:,}", axis=axis, size=size)
+                    for axis, size in enumerate(shape)
+                ]
+            )
         self._build_held()
         self._update()
 
@@ -185,6 +195,15 @@ class AxisBar(QWidget):
             self._area.setFixedHeight(
                 needed.height() + (bar if needed.width() > self.width() else 0)
             )
+
+    def minimumSizeHint(self) -> QSize:
+        # Without the words: they give way, but could not if they had to have room first.
+        size = super().minimumSizeHint()
+        words = (word for word in self._words if not word.isHidden())
+        space = self._shown.spacing()
+        across = sum(word.minimumSizeHint().width() + space for word in words)
+        size.setWidth(max(size.width() - across, self._area.minimumSizeHint().width()))
+        return size
 
     def _fit_words(self) -> None:
         """Leave the words out where the index would have no room beside them."""
@@ -254,18 +273,25 @@ class HeldAxis(QWidget):
         self._number.setLocale(QLocale.c())
         self._number.setRange(0, float(self._last))
         self._number.setKeyboardTracking(False)
-        self._number.setAccessibleName(f"Index on axis {axis}")
-        self._number.setToolTip(f"Which index of axis {axis} is shown: 0 to {self._last:,}")
+        self._number.setAccessibleName(Axes.tr("Index on axis {axis}", axis=axis))
+        self._number.setToolTip(
+            Axes.tr(
+                "Which index of axis {axis} is shown: 0 to {last:,}", axis=axis, last=self._last
+            )
+        )
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, min(self._last, _SLIDER_STEPS))
-        self._slider.setAccessibleName(f"Slider for axis {axis}")
-        self._slider.setToolTip(f"Slide along axis {axis}: drag, or use arrows and Page keys")
+        self._slider.setAccessibleName(Axes.tr("Slider for axis {axis}", axis=axis))
+        self._slider.setToolTip(
+            Axes.tr("Slide along axis {axis}: drag, or use arrows and Page keys", axis=axis)
+        )
         self._slider.setMinimumWidth(60)
         self._slider.setMaximumWidth(160)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 8, 0)
         layout.setSpacing(4)
-        name, total = QLabel(f"axis {axis}"), QLabel(f"of {size:,}")
+        name = QLabel(Axes.tr("axis {axis}", axis=axis))
+        total = QLabel(Axes.tr("of {size:,}", size=size))
         name.setBuddy(self._number)
         name.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         for widget in (name, self._number, total, self._slider, self.play):
@@ -282,13 +308,18 @@ class HeldAxis(QWidget):
         """Show whether it is played, by what a click would do."""
         # Not the style's own icons, which are black in the dark as well.
         self.play.setText("■" if playing else "▶")
-        verb = "Stop playing" if playing else "Play"
-        self.play.setAccessibleName(f"{verb} axis {self._axis}")
+        axis = self._axis
+        if playing:
+            self.play.setAccessibleName(Axes.tr("Stop playing axis {axis}", axis=axis))
+            self.play.setToolTip(Axes.tr("Stop here (Alt+P)"))
+            return
+        self.play.setAccessibleName(Axes.tr("Play axis {axis}", axis=axis))
         self.play.setToolTip(
-            "Stop here (Alt+P)"
-            if playing
-            else f"Show one index of axis {self._axis} after the other (Alt+P for the first such "
-            "axis). How fast is in the Go menu too"
+            Axes.tr(
+                "Show one index of axis {axis} after the other (Alt+P for the first such axis). "
+                "How fast is in the Go menu too",
+                axis=axis,
+            )
         )
 
     @property
@@ -323,5 +354,7 @@ def _turn_button(side: Side, position: Position) -> QToolButton:
     action = ReverseAction(side, button)
     action.follow(position)
     button.setDefaultAction(action)
-    button.setAccessibleName(f"Reverse {side}")
+    button.setAccessibleName(
+        Axes.tr("Reverse rows") if side == "rows" else Axes.tr("Reverse columns")
+    )
     return button

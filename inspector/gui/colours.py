@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from inspector.analysis.tiles import Tile
 from inspector.gui.levels import Levels, LevelsChoice, levels_of
+from inspector.gui.text import Later, Texts
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY
+
+Colours = Texts("Colours")
 
 #: The name that leaves the choice of a map to the levels.
 AUTOMATIC_MAP: Final = "automatic"
@@ -31,18 +34,18 @@ class ColourMap:
     """
 
     name: str
-    label: str
+    label: Later
     diverging: bool
 
 
 #: Every map here is safe for readers who see red and green alike. Sources: Smith and van der Walt
 #: (viridis), Nuñez, Anderton and Renslow (cividis), Kovesi, arXiv:1509.03700 (CET).
 COLOUR_MAPS: Final = (
-    ColourMap("CET-D1A", "Blue to red", diverging=True),
-    ColourMap("CET-CBD1", "Blue to yellow", diverging=True),
-    ColourMap("viridis", "Viridis", diverging=False),
-    ColourMap("cividis", "Cividis", diverging=False),
-    ColourMap("CET-L1", "Greys", diverging=False),
+    ColourMap("CET-D1A", Colours.QT_TR_NOOP("Blue to red"), diverging=True),
+    ColourMap("CET-CBD1", Colours.QT_TR_NOOP("Blue to yellow"), diverging=True),
+    ColourMap("viridis", Colours.QT_TR_NOOP("Viridis"), diverging=False),
+    ColourMap("cividis", Colours.QT_TR_NOOP("Cividis"), diverging=False),
+    ColourMap("CET-L1", Colours.QT_TR_NOOP("Greys"), diverging=False),
 )
 
 #: Which colour marks which of a tile's flags; where several hold, the last one shows.
@@ -149,8 +152,11 @@ def caption(tile: Tile, reduction: str) -> str:
     if plan.block_rows * plan.block_columns == 1:
         return ""
     if not tile.exact:
-        return f"sample {tile.sample}" if tile.sample else "sample"
-    return f"1 pixel = {reduction} of {block_text(tile)} cells"
+        words = Colours.tr("sample {share}", share=tile.sample)
+        return words if tile.sample else Colours.tr("sample")
+    return Colours.tr(
+        "1 pixel = {reduction} of {block} cells", reduction=reduction, block=block_text(tile)
+    )
 
 
 def block_text(tile: Tile) -> str:

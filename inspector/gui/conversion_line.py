@@ -8,6 +8,9 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from inspector.gui.labels import ElidedLabel
+from inspector.gui.text import Texts
+
+Conversions = Texts("Conversions")
 
 
 class ConversionLine(QWidget):
@@ -19,8 +22,8 @@ class ConversionLine(QWidget):
         self._button.setCheckable(True)
         self._button.setAutoRaise(True)
         self._button.setArrowType(Qt.ArrowType.RightArrow)
-        self._button.setAccessibleName("How the values were made")
-        self._button.setToolTip("Show each step from the stored bytes to the array")
+        self._button.setAccessibleName(Conversions.tr("How the values were made"))
+        self._button.setToolTip(Conversions.tr("Show each step from the stored bytes to the array"))
         self._button.toggled.connect(self._unfold)
         policy = self._button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
@@ -34,7 +37,7 @@ class ConversionLine(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._steps.setAccessibleDescription("The steps")
+        self._steps.setAccessibleDescription(Conversions.tr("The steps"))
         self._steps.hide()
         self._row = QHBoxLayout()
         self._row.setSpacing(4)

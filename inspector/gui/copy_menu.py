@@ -10,27 +10,43 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from inspector.gui.text import Later, Texts
+
 if TYPE_CHECKING:
     from inspector.export.cells import CellStyle
+
+Copying = Texts("Copying")
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
     """What a way is called in a sentence, and in the menu with its key; and what it gives."""
 
-    words: str
-    label: str
-    tip: str
+    words: Later
+    label: Later
+    tip: Later
 
 
 STYLES: Final[dict[CellStyle, _Style]] = {
-    "tsv": _Style("tab-separated text", "&Tab-separated text", "For spreadsheets (Ctrl+C)"),
-    "csv": _Style("comma-separated text", "&Comma-separated text", "As np.loadtxt reads it"),
+    "tsv": _Style(
+        Copying.QT_TR_NOOP("tab-separated text"),
+        Copying.QT_TR_NOOP("&Tab-separated text"),
+        Copying.QT_TR_NOOP("For spreadsheets (Ctrl+C)"),
+    ),
+    "csv": _Style(
+        Copying.QT_TR_NOOP("comma-separated text"),
+        Copying.QT_TR_NOOP("&Comma-separated text"),
+        Copying.QT_TR_NOOP("As np.loadtxt reads it"),
+    ),
     "python": _Style(
-        "a Python list", "&Python list", "A nested list, which needs no import to be evaluated"
+        Copying.QT_TR_NOOP("a Python list"),
+        Copying.QT_TR_NOOP("&Python list"),
+        Copying.QT_TR_NOOP("A nested list, which needs no import to be evaluated"),
     ),
     "numpy": _Style(
-        "a NumPy array", "&NumPy array", "np.array(…), which gives the same array bit for bit"
+        Copying.QT_TR_NOOP("a NumPy array"),
+        Copying.QT_TR_NOOP("&NumPy array"),
+        Copying.QT_TR_NOOP("np.array(…), which gives the same array bit for bit"),
     ),
 }
 
@@ -42,10 +58,10 @@ class CopyMenu(QMenu):
     requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Copy &values as", parent)
+        super().__init__(Copying.tr("Copy &values as"), parent)
         self.setToolTipsVisible(True)
         for style, words in STYLES.items():
-            action = QAction(words.label, self)
-            action.setToolTip(words.tip)
+            action = QAction(words.label(), self)
+            action.setToolTip(words.tip())
             action.triggered.connect(partial(self.requested.emit, style))
             self.addAction(action)

@@ -9,24 +9,48 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
 from inspector.gui.position import Position
+from inspector.gui.text import Later, Texts
 from inspector.values.regions import Plane
+
+Direction = Texts("Direction")
 
 Side = Literal["rows", "columns"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What is said of one side; ``arrows`` point to higher indices: as usual, and reversed."""
+    """What is said of one side; tips and ``arrows`` are for as usual, and for reversed.
 
-    label: str
+    Arrows point to higher indices.
+    """
+
+    label: Later
     keys: str
-    place: str
+    tips: tuple[Later, Later]
     arrows: tuple[str, str]
 
 
 _WORDS: Final[dict[Side, _Words]] = {
-    "rows": _Words("Reverse &rows", "Alt+R", "on top", ("↓", "↑")),
-    "columns": _Words("Reverse colu&mns", "Alt+C", "on the left", ("→", "←")),
+    "rows": _Words(
+        Direction.QT_TR_NOOP("Reverse &rows"),
+        "Alt+R",
+        (
+            Direction.QT_TR_NOOP("Reverse the rows: the last index on top ({keys})"),
+            Direction.QT_TR_NOOP("The last index is on top: have the first one there ({keys})"),
+        ),
+        ("↓", "↑"),
+    ),
+    "columns": _Words(
+        Direction.QT_TR_NOOP("Reverse colu&mns"),
+        "Alt+C",
+        (
+            Direction.QT_TR_NOOP("Reverse the columns: the last index on the left ({keys})"),
+            Direction.QT_TR_NOOP(
+                "The last index is on the left: have the first one there ({keys})"
+            ),
+        ),
+        ("→", "←"),
+    ),
 }
 
 
@@ -46,7 +70,7 @@ class ReverseAction(QAction):
     """
 
     def __init__(self, side: Side, parent: QObject | None = None) -> None:
-        super().__init__(_WORDS[side].label, parent)
+        super().__init__(_WORDS[side].label(), parent)
         self._side: Final[Side] = side
         self._position: Position | None = None
         self.keys: Final = _WORDS[side].keys
@@ -74,11 +98,7 @@ class ReverseAction(QAction):
         self.setEnabled(axis is not None and plane.shape[axis] > 1)
         self.setChecked(is_reversed)
         self.setIconText(words.arrows[is_reversed])
-        self.setToolTip(
-            f"The last index is {words.place}: have the first one there ({words.keys})"
-            if is_reversed
-            else f"Reverse the {self._side}: the last index {words.place} ({words.keys})"
-        )
+        self.setToolTip(words.tips[is_reversed](keys=words.keys))
 
     def _turn(self) -> None:
         if self._position is not None:

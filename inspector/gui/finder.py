@@ -11,7 +11,10 @@ from inspector.analysis.statistics import Statistics
 from inspector.gui.go_menu import NAMES, Wanted
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.values.arrays import ArraySource
+
+Finding = Texts("Finding")
 
 
 class Finder(QObject):
@@ -41,11 +44,17 @@ class Finder(QObject):
         target: Target
         if wanted == "minimum" or wanted == "maximum":
             if statistics is None:
-                self.message.emit(f"The whole tensor's {wanted} is not counted yet.")
+                self.message.emit(
+                    Finding.tr(
+                        "The whole tensor's {what} is not counted yet.", what=NAMES[wanted]()
+                    )
+                )
                 return
             value = statistics.minimum if wanted == "minimum" else statistics.maximum
             if value is None:
-                self.message.emit(f"There is no {wanted}: nothing is finite.")
+                self.message.emit(
+                    Finding.tr("There is no {what}: nothing is finite.", what=NAMES[wanted]())
+                )
                 return
             target = value
         else:
@@ -57,19 +66,20 @@ class Finder(QObject):
                 work=partial(_find, source, start, target, forward),
                 done=partial(self._found, wanted, start),
                 failed=self.failed.emit,
-                cancelled=lambda: self.message.emit("Stopped looking"),
+                cancelled=lambda: self.message.emit(Finding.tr("Stopped looking")),
                 bulk=True,
-                title=f"Looking for {NAMES[wanted]}",
+                title=Finding.tr("Looking for {what}", what=NAMES[wanted]()),
             ),
         )
 
     def _found(self, wanted: Wanted, start: Index, place: Index | None) -> None:
         if place is None:
-            self.message.emit(f"There is no {NAMES[wanted]} in this tensor.")
+            text = Finding.tr("There is no {what} in this tensor.", what=NAMES[wanted]())
+            self.message.emit(text)
             return
         self._position.go_to(place)
         if place == start:
-            self.message.emit(f"This is the only {NAMES[wanted]}.")
+            self.message.emit(Finding.tr("This is the only {what}.", what=NAMES[wanted]()))
 
 
 def _find(

@@ -10,15 +10,18 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from inspector.gui.form_menu import FORMS, form_label
+from inspector.gui.text import Later, Texts
 from inspector.values.forms import Form
 from inspector.values.text import NumberFormat, formats_of
 
-_FORMATS: Final[dict[NumberFormat, str]] = {
-    "short": "6 digits",
-    "scientific": "Scientific",
-    "exact": "All digits",
-    "hex": "Hexadecimal",
-    "binary": "Binary",
+FormTexts = Texts("FormTexts")
+
+_FORMATS: Final[dict[NumberFormat, Later]] = {
+    "short": FormTexts.QT_TR_NOOP("6 digits"),
+    "scientific": FormTexts.QT_TR_NOOP("Scientific"),
+    "exact": FormTexts.QT_TR_NOOP("All digits"),
+    "hex": FormTexts.QT_TR_NOOP("Hexadecimal"),
+    "binary": FormTexts.QT_TR_NOOP("Binary"),
 }
 
 
@@ -31,8 +34,8 @@ class FormBox(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._forms: tuple[Form, ...] = ()
-        self.setAccessibleName("Show as")
-        self.setAccessibleDescription("Show as: the form of the numbers")
+        self.setAccessibleName(FormTexts.tr("Show as"))
+        self.setAccessibleDescription(FormTexts.tr("Show as: the form of the numbers"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(lambda index: self.chosen.emit(self._forms[index]))
         self.hide()
@@ -44,12 +47,12 @@ class FormBox(QComboBox):
             self.clear()
             for index, each in enumerate(forms):
                 self.addItem(form_label(each))
-                self.setItemData(index, FORMS[each][1], Qt.ItemDataRole.ToolTipRole)
-            lines = (f"<b>{form_label(each)}</b>: {FORMS[each][1]}" for each in forms)
-            self.setToolTip(
-                "<p>Show as, for the picture, the grid, the statistics and the export<br>"
-                f"{'<br>'.join(lines)}</p>"
+                self.setItemData(index, FORMS[each][1](), Qt.ItemDataRole.ToolTipRole)
+            lines = (f"<b>{form_label(each)}</b>: {FORMS[each][1]()}" for each in forms)
+            title = FormTexts.tr(
+                "Show as, for the picture, the grid, the statistics and the export"
             )
+            self.setToolTip(f"<p>{title}<br>{'<br>'.join(lines)}</p>")
         if forms:
             self.setCurrentIndex(forms.index(form))
         self.setVisible(len(forms) > 1)
@@ -68,8 +71,8 @@ class FormatBox(QComboBox):
         super().__init__(parent)
         self._formats: tuple[NumberFormat, ...] = ()
         self._last: dict[tuple[NumberFormat, ...], NumberFormat] = {}
-        self.setAccessibleName("Number format")
-        self.setToolTip("Number format: how the grid writes the numbers")
+        self.setAccessibleName(FormTexts.tr("Number format"))
+        self.setToolTip(FormTexts.tr("Number format: how the grid writes the numbers"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.activated.connect(self._choose)
         self.hide()
@@ -101,7 +104,7 @@ class FormatBox(QComboBox):
             self.clear()
             for each in formats:
                 integer = each == "exact" and "short" not in formats
-                self.addItem("Decimal" if integer else _FORMATS[each])
+                self.addItem(FormTexts.tr("Decimal") if integer else _FORMATS[each]())
             self.setCurrentIndex(formats.index(self._last.get(formats, formats[0])))
         self.setVisible(len(formats) > 1)
         self.chosen.emit(formats[self.currentIndex()])

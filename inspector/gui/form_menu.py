@@ -10,25 +10,53 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
+from inspector.gui.text import Later, Texts
+
 if TYPE_CHECKING:
     from inspector.values.forms import Form
 
+FormNames = Texts("FormNames")
+
 #: For each form: what it is called, with its key in the menu, and what it is.
-FORMS: Final[dict[Form, tuple[str, str]]] = {
-    "values": ("&Values", "What the numbers mean"),
-    "real": ("R&eal part", "The real part of each complex number"),
-    "imaginary": ("&Imaginary part", "The imaginary part of each complex number"),
-    "magnitude": ("&Magnitude", "The distance of each complex number from zero"),
-    "phase": ("&Phase", "The angle of each complex number, in radians"),
-    "integers": ("I&ntegers", "The integers as stored, before scale and zero point"),
-    "pattern": ("Pa&ttern", "Where a sparse tensor stores an element"),
-    "raw": ("&Raw bits", "The stored bits of each number, as an unsigned integer"),
+FORMS: Final[dict[Form, tuple[Later, Later]]] = {
+    "values": (
+        FormNames.QT_TR_NOOP("&Values"),
+        FormNames.QT_TR_NOOP("What the numbers mean"),
+    ),
+    "real": (
+        FormNames.QT_TR_NOOP("R&eal part"),
+        FormNames.QT_TR_NOOP("The real part of each complex number"),
+    ),
+    "imaginary": (
+        FormNames.QT_TR_NOOP("&Imaginary part"),
+        FormNames.QT_TR_NOOP("The imaginary part of each complex number"),
+    ),
+    "magnitude": (
+        FormNames.QT_TR_NOOP("&Magnitude"),
+        FormNames.QT_TR_NOOP("The distance of each complex number from zero"),
+    ),
+    "phase": (
+        FormNames.QT_TR_NOOP("&Phase"),
+        FormNames.QT_TR_NOOP("The angle of each complex number, in radians"),
+    ),
+    "integers": (
+        FormNames.QT_TR_NOOP("I&ntegers"),
+        FormNames.QT_TR_NOOP("The integers as stored, before scale and zero point"),
+    ),
+    "pattern": (
+        FormNames.QT_TR_NOOP("Pa&ttern"),
+        FormNames.QT_TR_NOOP("Where a sparse tensor stores an element"),
+    ),
+    "raw": (
+        FormNames.QT_TR_NOOP("&Raw bits"),
+        FormNames.QT_TR_NOOP("The stored bits of each number, as an unsigned integer"),
+    ),
 }
 
 
 def form_label(form: Form) -> str:
     """What a form is called."""
-    return FORMS[form][0].replace("&", "")
+    return FORMS[form][0]().replace("&", "")
 
 
 class FormMenu(QMenu):
@@ -42,8 +70,8 @@ class FormMenu(QMenu):
         group = QActionGroup(self)
         self._actions: dict[Form, QAction] = {}
         for form, (label, tip) in FORMS.items():
-            action = QAction(label, self)
-            action.setToolTip(tip)
+            action = QAction(label(), self)
+            action.setToolTip(tip())
             action.setCheckable(True)
             action.triggered.connect(partial(self.chosen.emit, form))
             group.addAction(action)

@@ -9,25 +9,44 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from inspector.gui.text import Later, Texts
+
+Going = Texts("Going")
+
 #: What can be looked for.
 Wanted = Literal["nan", "infinite", "zero", "minimum", "maximum"]
 
-#: What each is called in the menu, and its key.
-_NEXT: Final[tuple[tuple[Wanted, str, str], ...]] = (
-    ("nan", "&NaN", "N"),
-    ("infinite", "&infinity", "I"),
-    ("zero", "&zero", "0"),
-    ("minimum", "mi&nimum", ""),
-    ("maximum", "ma&ximum", ""),
+#: What the next and the previous of each are called in the menu, and the key.
+_NEXT: Final[tuple[tuple[Wanted, Later, Later, str], ...]] = (
+    ("nan", Going.QT_TR_NOOP("Next &NaN"), Going.QT_TR_NOOP("Previous &NaN"), "N"),
+    (
+        "infinite",
+        Going.QT_TR_NOOP("Next &infinity"),
+        Going.QT_TR_NOOP("Previous &infinity"),
+        "I",
+    ),
+    ("zero", Going.QT_TR_NOOP("Next &zero"), Going.QT_TR_NOOP("Previous &zero"), "0"),
+    (
+        "minimum",
+        Going.QT_TR_NOOP("Next mi&nimum"),
+        Going.QT_TR_NOOP("Previous mi&nimum"),
+        "",
+    ),
+    (
+        "maximum",
+        Going.QT_TR_NOOP("Next ma&ximum"),
+        Going.QT_TR_NOOP("Previous ma&ximum"),
+        "",
+    ),
 )
 
 #: What each is called in a sentence.
-NAMES: Final[dict[Wanted, str]] = {
-    "nan": "NaN",
-    "infinite": "infinity",
-    "zero": "zero",
-    "minimum": "minimum",
-    "maximum": "maximum",
+NAMES: Final[dict[Wanted, Later]] = {
+    "nan": Going.QT_TR_NOOP("NaN"),
+    "infinite": Going.QT_TR_NOOP("infinity"),
+    "zero": Going.QT_TR_NOOP("zero"),
+    "minimum": Going.QT_TR_NOOP("minimum"),
+    "maximum": Going.QT_TR_NOOP("maximum"),
 }
 
 
@@ -42,24 +61,26 @@ class GoMenu(QMenu):
     play_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("&Go", parent)
+        super().__init__(Going.tr("&Go"), parent)
         self._actions: list[QAction] = []
         self._available = self._has_slices = False
-        self._add("To an inde&x…", "Ctrl+G", self.index_requested.emit)
+        self._add(Going.tr("To an inde&x…"), "Ctrl+G", self.index_requested.emit)
         self.addSeparator()
         self._slices = [
-            self._add("Next &slice", "Alt+Right", partial(self.step_requested.emit, 1)),
-            self._add("Previous s&lice", "Alt+Left", partial(self.step_requested.emit, -1)),
-            self._add("&Play slices, or stop", "Alt+P", self.play_requested.emit),
+            self._add(Going.tr("Next &slice"), "Alt+Right", partial(self.step_requested.emit, 1)),
+            self._add(
+                Going.tr("Previous s&lice"), "Alt+Left", partial(self.step_requested.emit, -1)
+            ),
+            self._add(Going.tr("&Play slices, or stop"), "Alt+P", self.play_requested.emit),
         ]
         for action in self._slices:
-            action.setToolTip("Along the first axis that is not shown")
+            action.setToolTip(Going.tr("Along the first axis that is not shown"))
         self.setToolTipsVisible(True)
-        for forward, word, keys in ((True, "Next", "Alt+"), (False, "Previous", "Alt+Shift+")):
+        for forward, keys in ((True, "Alt+"), (False, "Alt+Shift+")):
             self.addSeparator()
-            for wanted, label, key in _NEXT:
+            for wanted, following, preceding, key in _NEXT:
                 self._add(
-                    f"{word} {label}",
+                    following() if forward else preceding(),
                     f"{keys}{key}" if key else "",
                     partial(self.next_requested.emit, wanted, forward),
                 )

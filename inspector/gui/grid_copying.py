@@ -13,10 +13,13 @@ from inspector.export.cells import CellStyle, cells_text
 from inspector.gui.copy_menu import STYLES
 from inspector.gui.dialog_size import drop_icon
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.tree_text import bytes_text
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 from inspector.values.text import NumberFormat
+
+Copies = Texts("Copies")
 
 #: Cells that may be copied at once: more than a spreadsheet takes, and a few dozen megabytes.
 COPY_LIMIT: Final = 2**20
@@ -73,29 +76,41 @@ class GridCopier(QObject):
                 work=partial(_text, source, plane, cells, style, exact),
                 done=partial(self._put_on_clipboard, count, style),
                 failed=self.failed.emit,
-                cancelled=lambda: self.message.emit("Copying stopped"),
+                cancelled=lambda: self.message.emit(Copies.tr("Copying stopped")),
                 bulk=count > _QUICK,
-                title=f"Copying {count:,} cells",
+                title=Copies.tr("Copying {n:,} cells", "Copying {n:,} cell", count),
             ),
         )
 
     def _put_on_clipboard(self, count: int, style: CellStyle, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
-        noun = "cell" if count == 1 else "cells"
-        self.message.emit(f"Copied {count:,} {noun} as {STYLES[style].words}")
+        words = STYLES[style].words()
+        self.message.emit(
+            Copies.tr(
+                "Copied {n:,} cells as {style}", "Copied {n:,} cell as {style}", count, style=words
+            )
+        )
 
     def _offer_export(self, rows: range, columns: range, nbytes: int) -> None:
         box = QMessageBox(self._widget.window())
         box.setIcon(QMessageBox.Icon.Information)
-        box.setWindowTitle("Copy values")
+        box.setWindowTitle(Copies.tr("Copy values"))
         box.setText(
-            f"{len(rows):,} × {len(columns):,} cells are selected: "
-            f"{len(rows) * len(columns):,} numbers, {bytes_text(nbytes)}."
+            Copies.tr(
+                "{rows:,} × {columns:,} cells are selected: {count:,} numbers, {size}.",
+                rows=len(rows),
+                columns=len(columns),
+                count=len(rows) * len(columns),
+                size=bytes_text(nbytes),
+            )
         )
         box.setInformativeText(
-            f"At most {COPY_LIMIT:,} can be copied. An export writes any number of them to a file."
+            Copies.tr(
+                "At most {most:,} can be copied. An export writes any number of them to a file.",
+                most=COPY_LIMIT,
+            )
         )
-        export = box.addButton("&Export…", QMessageBox.ButtonRole.AcceptRole)
+        export = box.addButton(Copies.tr("&Export…"), QMessageBox.ButtonRole.AcceptRole)
         drop_icon(box.addButton(QMessageBox.StandardButton.Cancel))
         box.setDefaultButton(export)
         export.clicked.connect(self.export_requested)

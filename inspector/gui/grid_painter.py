@@ -15,8 +15,11 @@ from inspector.gui.direction import arrows
 from inspector.gui.grid_geometry import Geometry
 from inspector.gui.grid_page import Page
 from inspector.gui.grid_selection import Cell
+from inspector.gui.text import Texts
 from inspector.gui.theme import faint, is_dark, mixed
 from inspector.values.regions import Plane
+
+Grid = Texts("Grid")
 
 #: px on either side of a cell's text.
 PADDING: Final = 8
@@ -194,7 +197,7 @@ class GridPainter:
         selected_rows, selected_columns = look.selection
         for column in self._columns:
             is_flat = look.plane.column_axis is None
-            label = "value" if is_flat else str(look.plane.column_index(column))
+            label = Grid.tr("value") if is_flat else str(look.plane.column_index(column))
             rect = geometry.cell_rect(geometry.top, column)
             rect.moveTop(0)
             painter.setPen(self._text if column in selected_columns else weak)

@@ -7,6 +7,10 @@ from typing import Literal
 
 from PySide6.QtCore import Qt
 
+from inspector.gui.text import Texts
+
+Grid = Texts("Grid")
+
 #: What is selected between two cells: those between them, or all of their rows, columns or both.
 Span = Literal["cells", "rows", "columns", "all"]
 
@@ -49,8 +53,8 @@ def selection_text(rows: range, columns: range, *, flat: bool) -> str:
     if len(rows) * len(columns) < 2:
         return ""
     if flat:
-        return f"{len(rows):,} cells selected"
-    return f"{len(rows):,} × {len(columns):,} cells selected"
+        return Grid.tr("{n:,} cells selected", "{n:,} cell selected", len(rows))
+    return Grid.tr("{rows:,} × {columns:,} cells selected", rows=len(rows), columns=len(columns))
 
 
 def key_target(

@@ -29,10 +29,13 @@ from inspector.gui.levels import Levels, LevelsChoice
 from inspector.gui.position import Position
 from inspector.gui.scrolling import ScrollMap
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.theme import faint
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 from inspector.values.text import NumberFormat
+
+Grid = Texts("Grid")
 
 
 class GridView(QAbstractScrollArea):
@@ -298,7 +301,7 @@ class GridView(QAbstractScrollArea):
             painter.drawText(
                 self.viewport().rect(),
                 Qt.AlignmentFlag.AlignCenter,
-                f"No elements: the shape is {shape}",
+                Grid.tr("No elements: the shape is {shape}", shape=shape),
             )
             return
         look = Look(

@@ -26,17 +26,20 @@ from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
 from inspector.gui.profiles import Profiles
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Later, Texts
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb
 from inspector.gui.tree_parts import FittingLine
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
 
-_LEGEND: Final[tuple[tuple[int, str, Rgb], ...]] = (
-    (1, "NaN", NAN),
-    (2, "+inf", POSITIVE_INFINITY),
-    (4, "−inf", NEGATIVE_INFINITY),
+Pictures = Texts("Pictures")
+
+_LEGEND: Final[tuple[tuple[int, Later, Rgb], ...]] = (
+    (1, Pictures.QT_TR_NOOP("NaN"), NAN),
+    (2, Pictures.QT_TR_NOOP("+inf"), POSITIVE_INFINITY),
+    (4, Pictures.QT_TR_NOOP("−inf"), NEGATIVE_INFINITY),
 )
-_EXPLAINED: Final = (
+_EXPLAINED: Final = Pictures.QT_TR_NOOP(
     "The plane as a picture, in the order of the values. A click chooses the cell that the grid "
     "then shows, and arrows, Page keys, Home and End move it as there; with Shift, arrows go by a "
     "tenth of what is in view. The wheel, + and − zoom, dragging moves, a double-click and 0 show "
@@ -44,8 +47,10 @@ _EXPLAINED: Final = (
     "cells. A single row or column is drawn as a curve; beside the picture, the current ones are."
 )
 #: What is said of levels of all the numbers as long as these are not counted.
-_NOT_EXACT: Final = "levels not yet exact"
-_STAND_IN: Final = "until all the tensor's numbers are counted, they are those of the pixels"
+_NOT_EXACT: Final = Pictures.QT_TR_NOOP("levels not yet exact")
+_STAND_IN: Final = Pictures.QT_TR_NOOP(
+    "until all the tensor's numbers are counted, they are those of the pixels"
+)
 #: Between the colours' names and what a pixel stands for (px).
 _BETWEEN: Final = 12
 #: Milliseconds for which the view has to rest before a finer picture is read.
@@ -91,8 +96,8 @@ class Heatmap(QWidget):
         self.kept = KeptTiles(MemoryBudget().pictures)
         self.controls = PictureControls()
         self.plot = PicturePlot() if plot is None else plot
-        self.plot.setAccessibleName("Picture")
-        self.plot.setWhatsThis(_EXPLAINED)
+        self.plot.setAccessibleName(Pictures.tr("Picture"))
+        self.plot.setWhatsThis(_EXPLAINED())
         PictureKeys(self.plot)
         FocusRing(self.plot)
         self.profiles = Profiles(position, runner, self.plot)
@@ -251,7 +256,7 @@ class Heatmap(QWidget):
                 partial=self._take_overview,
                 done=self._take_overview,
                 failed=self.failed.emit,
-                title="Picture",
+                title=Pictures.tr("Picture"),
             ),
         )
 
@@ -355,18 +360,19 @@ class Heatmap(QWidget):
 
     def _show_captions(self) -> None:
         shown = self._detail or self._overview
-        text = caption(shown.tile, self.reduction) if shown else ""
+        text = caption(shown.tile, self.controls.reduction_name) if shown else ""
         texts, tip = [text], text
         if shown and text and shown.tile.exact:
             texts.append(block_text(shown.tile))
         if shown and shown.levels is not None and shown.colouring.levels.is_waiting:
-            texts = [*(f"{_NOT_EXACT}   {each}" for each in texts if each), _NOT_EXACT]
-            tip = f"{_NOT_EXACT}: {_STAND_IN}. {text}"
+            not_exact, stand_in = _NOT_EXACT(), _STAND_IN()
+            texts = [*(f"{not_exact}   {each}" for each in texts if each), not_exact]
+            tip = f"{not_exact}: {stand_in}. {text}"
         self._caption.set_texts(texts)
         self._caption.setToolTip(tip)
         marks = self._overview.tile.marks if self._overview else None
         parts = [
-            f"{swatch(colour, self.palette())} {name}"
+            f"{swatch(colour, self.palette())} {name()}"
             for flag, name, colour in _LEGEND
             if marks is not None and (marks & flag).any()
         ]

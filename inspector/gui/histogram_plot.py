@@ -14,8 +14,11 @@ from inspector.analysis.histogram import Histogram
 from inspector.gui.level_lines import LevelLines
 from inspector.gui.levels import Levels
 from inspector.gui.plot_axis import PlotAxis, line_width
+from inspector.gui.text import Texts
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
+
+Histograms = Texts("Histograms")
 
 #: How long one is on the plot where its values are so large that it could not count them, and
 #: how near two numbers on its axis are then, as a share of it.
@@ -36,7 +39,7 @@ class HistogramPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no ty
         self.setMinimumHeight(70)
         # It takes what the figures above leave.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.setAccessibleName("Histogram")
+        self.setAccessibleName(Histograms.tr("Histogram"))
         # Its levels are typed as well: Levels > By hand.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.hideAxis("left")
@@ -71,9 +74,12 @@ class HistogramPlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no ty
     def show_levels(self, levels: Levels | None) -> None:
         """Show which values have the two ends of the picture's colours."""
         self.lines.show_levels(levels)
-        self.setAccessibleDescription(
-            "" if levels is None else f"Colours from {levels.low:g} to {levels.high:g}"
-        )
+        text = ""
+        if levels is not None:
+            text = Histograms.tr(
+                "Colours from {low:g} to {high:g}", low=levels.low, high=levels.high
+            )
+        self.setAccessibleDescription(text)
         self._show_range()
 
     def _show_range(self) -> None:

@@ -6,6 +6,10 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
+from inspector.gui.text import Texts
+
+Axes = Texts("Axes")
+
 #: Characters that have room at the least, and those that do mostly.
 _LEAST, _FEW, _MOST = 5, 12, 32
 
@@ -22,10 +26,12 @@ class IndexBox(QLineEdit):
         super().__init__(parent)
         self._shown = ""
         self.setAcceptDrops(False)  # files are for the window
-        self.setAccessibleName("Index")
+        self.setAccessibleName(Axes.tr("Index"))
         self.setToolTip(
-            "What is shown, as NumPy writes it. Type another index to go there (Ctrl+G): "
-            "[3, :, ::2], [-1, 100:200], [::-1], 17, 940"
+            Axes.tr(
+                "What is shown, as NumPy writes it. Type another index to go there (Ctrl+G): "
+                "[3, :, ::2], [-1, 100:200], [::-1], 17, 940"
+            )
         )
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.returnPressed.connect(lambda: self.requested.emit(self.text()))

@@ -11,6 +11,9 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QPalette
 
 from inspector.gui.levels import Levels
+from inspector.gui.text import Texts
+
+Histograms = Texts("Histograms")
 
 #: Levels beyond the histogram widen it by this share of itself, at most; farther ones stand at
 #: the edge, where they can still be taken hold of.
@@ -40,10 +43,16 @@ class LevelLines(QObject):
         #: The level that is not being dragged; None while no line is.
         self._other: float | None = None
         self.lines = tuple(pg.InfiniteLine(angle=90, movable=True) for _ in range(2))
-        for line, end in zip(self.lines, ("lowest", "highest"), strict=True):
-            line.setToolTip(
-                f"The {end} level of the picture's colours: drag it, or type it (By hand)"
-            )
+        tips = (
+            Histograms.tr(
+                "The lowest level of the picture's colours: drag it, or type it (By hand)"
+            ),
+            Histograms.tr(
+                "The highest level of the picture's colours: drag it, or type it (By hand)"
+            ),
+        )
+        for line, tip in zip(self.lines, tips, strict=True):
+            line.setToolTip(tip)
             line.setCursor(Qt.CursorShape.SplitHCursor)
             line.setZValue(5)
             line.setVisible(False)

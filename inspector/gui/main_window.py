@@ -45,6 +45,7 @@ from inspector.gui.status_line import SelectionLabel, StatusLine
 from inspector.gui.tab_order import lead_through, tab_stops
 from inspector.gui.tasks import TaskRunner
 from inspector.gui.tensor_tree import TensorTree
+from inspector.gui.text import Texts
 from inspector.gui.theme import Theme
 from inspector.gui.view_settings import set_sizes, show_settings, with_page
 from inspector.gui.welcome import WelcomePage
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from inspector.gui.outgoing import Outgoing
     from inspector.gui.tensor_page import TensorPage
     from inspector.values.live import LiveObject
+
+Window = Texts("Window")
 
 
 class MainWindow(QMainWindow):
@@ -139,7 +142,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self.activity)
         install_roles()
         FocusFrames(self)
-        SplitterKeys(self._splitter, "the tensors and the chosen one")
+        SplitterKeys(self._splitter, Window.tr("the tensors and the chosen one"))
         self._lead_tab()
 
     def _room_for_pages(self) -> QSize:
@@ -265,7 +268,9 @@ class MainWindow(QMainWindow):
     def _select(self, file: OpenFile, tensor: str | None) -> None:
         if not self.tree.select(file.number, tensor) and tensor is not None:
             self.tree.select(file.number, None)
-            self._tell(f"{display_text(file.name)} holds no tensor named {display_text(tensor)}")
+            names = display_text(file.name), display_text(tensor)
+            text = Window.tr("{file} holds no tensor named {name}", file=names[0], name=names[1])
+            self._tell(text)
 
     def _forget(self, file: OpenFile) -> None:
         """Show nothing of a file that was closed."""
@@ -443,7 +448,8 @@ class MainWindow(QMainWindow):
         if local:
             self.open_paths(local)
         if remote:
-            text = f"Only files on this computer can be opened, not {remote[0].toDisplayString()}"
+            other = remote[0].toDisplayString()
+            text = Window.tr("Only files on this computer can be opened, not {other}", other=other)
             self._tell(display_text(text))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -510,9 +516,9 @@ class MainWindow(QMainWindow):
         dialog.zoom_chosen.connect(self.look.set_zoom)
         dialog.memory_chosen.connect(lambda most: self.set_memory(MemoryBudget(most * 10**6)))
         dialog.add_action(
-            "Files",
+            Window.tr("Files"),
             self.double_click.action,
-            "Have file managers open checkpoints with this program, for you alone.",
+            Window.tr("Have file managers open checkpoints with this program, for you alone."),
         )
         self.double_click.look()
         dialog.open()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, QTimer, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -21,24 +22,37 @@ from PySide6.QtWidgets import (
 from inspector.analysis.tiles import Reduction
 from inspector.gui.colours import AUTOMATIC_MAP, COLOUR_MAPS, Colouring
 from inspector.gui.levels import OF_ALL, LevelsChoice, LevelsMode, Limits
+from inspector.gui.text import Later, Texts
 from inspector.gui.theme import alarm
 from inspector.values.text import number_text
 
-_REDUCTIONS: Final[tuple[tuple[Reduction, str], ...]] = (
-    ("largest magnitude", "Max |x|"),
-    ("mean", "Mean"),
-    ("minimum", "Minimum"),
-    ("maximum", "Maximum"),
+Controls = Texts("Controls")
+
+#: Characters across, for which there is always room; what needs more becomes two rows.
+_ROW_CHARACTERS: Final = 85
+
+_REDUCTIONS: Final[tuple[tuple[Reduction, Later], ...]] = (
+    ("largest magnitude", Controls.QT_TR_NOOP("Max |x|")),
+    ("mean", Controls.QT_TR_NOOP("Mean")),
+    ("minimum", Controls.QT_TR_NOOP("Minimum")),
+    ("maximum", Controls.QT_TR_NOOP("Maximum")),
 )
-_LEVELS: Final[tuple[tuple[LevelsMode, str], ...]] = (
-    ("automatic", "Auto levels"),
-    ("symmetric", "Symmetric"),
-    ("full", "Min to max"),
-    ("percentile", "1 to 99 %"),
-    ("hand", "By hand"),
+#: What the reductions are called in a sentence.
+_NAMES: Final[dict[Reduction, Later]] = {
+    "largest magnitude": Controls.QT_TR_NOOP("largest magnitude"),
+    "mean": Controls.QT_TR_NOOP("mean"),
+    "minimum": Controls.QT_TR_NOOP("minimum"),
+    "maximum": Controls.QT_TR_NOOP("maximum"),
+}
+_LEVELS: Final[tuple[tuple[LevelsMode, Later], ...]] = (
+    ("automatic", Controls.QT_TR_NOOP("Auto levels")),
+    ("symmetric", Controls.QT_TR_NOOP("Symmetric")),
+    ("full", Controls.QT_TR_NOOP("Min to max")),
+    ("percentile", Controls.QT_TR_NOOP("1 to 99 %")),
+    ("hand", Controls.QT_TR_NOOP("By hand")),
 )
 _MAPS: Final = (
-    (AUTOMATIC_MAP, "Auto colours"),
+    (AUTOMATIC_MAP, Controls.QT_TR_NOOP("Auto colours")),
     *((item.name, item.label) for item in COLOUR_MAPS),
 )
 
@@ -57,17 +71,20 @@ class PictureControls(QWidget):
         self._limits: Limits | None = None
         self._hand: tuple[float, float] | None = None
         self._build_boxes()
-        row = QHBoxLayout()
-        for widget in (self.levels, self.maps, self.reductions, self.logarithmic):
-            row.addWidget(widget)
-        row.addWidget(self.square)
-        row.addWidget(self.profiles)
-        row.addStretch(1)
-        row.addWidget(self.fit)
+        self._boxes, self._switches = QHBoxLayout(), QHBoxLayout()
+        for box in (self.levels, self.maps, self.reductions):
+            self._boxes.addWidget(box)
+        for switch in (self.logarithmic, self.square, self.profiles):
+            self._switches.addWidget(switch)
+        self._switches.addStretch(1)
+        self._switches.addWidget(self.fit)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._row.addLayout(self._boxes)
+        self._row.addLayout(self._switches, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row)
+        layout.addLayout(self._row)
         layout.addWidget(self._build_numbers())
         self.levels.currentIndexChanged.connect(self._choose_levels)
         self.maps.currentIndexChanged.connect(self.recoloured)
@@ -79,49 +96,65 @@ class PictureControls(QWidget):
     def _build_boxes(self) -> None:
         self.levels = _choices(
             _LEVELS,
-            "Levels",
-            "Which values get the two ends of the colours; those beyond have the same. "
-            "Automatic: from the picture's pixels, symmetric about zero for values on both sides "
-            "of it. Symmetric, min to max, 1 to 99 %: of all the tensor's numbers, once they are "
-            "counted. By hand: typed, or dragged in the histogram",
+            Controls.tr("Levels"),
+            Controls.tr(
+                "Which values get the two ends of the colours; those beyond have the same. "
+                "Automatic: from the picture's pixels, symmetric about zero for values on both "
+                "sides of it. Symmetric, min to max, 1 to 99 %: of all the tensor's numbers, once "
+                "they are counted. By hand: typed, or dragged in the histogram"
+            ),
         )
         self.maps = _choices(
             _MAPS,
-            "Colours",
-            "Colour maps that are safe for colour-blind readers. Automatic: blue to red for "
-            "levels that are symmetric about zero, Viridis for others",
+            Controls.tr("Colours"),
+            Controls.tr(
+                "Colour maps that are safe for colour-blind readers. Automatic: blue to red for "
+                "levels that are symmetric about zero, Viridis for others"
+            ),
         )
         self.reductions = _choices(
             _REDUCTIONS,
-            "One pixel shows",
-            "What a pixel shows that stands for several cells. With the largest magnitude, "
-            "no outlier can vanish.",
+            Controls.tr("One pixel shows"),
+            Controls.tr(
+                "What a pixel shows that stands for several cells. With the largest magnitude, "
+                "no outlier can vanish."
+            ),
         )
-        self.logarithmic = QCheckBox("Log")
+        self.logarithmic = QCheckBox(Controls.tr("Log"))
         self.logarithmic.setToolTip(
-            "Colours follow the logarithm of the magnitude, on both sides of zero; around zero, "
-            "up to a tenth of a typical magnitude, they are linear"
+            Controls.tr(
+                "Colours follow the logarithm of the magnitude, on both sides of zero; around "
+                "zero, up to a tenth of a typical magnitude, they are linear"
+            )
         )
-        self.square = QCheckBox("Square")
-        self.square.setToolTip("Show every cell as a square instead of filling the space")
-        self.profiles = QCheckBox("Profiles")
+        self.square = QCheckBox(Controls.tr("Square"))
+        self.square.setToolTip(
+            Controls.tr("Show every cell as a square instead of filling the space")
+        )
+        self.profiles = QCheckBox(Controls.tr("Profiles"))
         self.profiles.setChecked(True)
         self.profiles.setToolTip(
-            "Show the current row and column as curves beside the picture, where there is room "
-            "(Ctrl+L)"
+            Controls.tr(
+                "Show the current row and column as curves beside the picture, where there is room "
+                "(Ctrl+L)"
+            )
         )
         self.fit = QToolButton()
-        self.fit.setText("Fit")
-        self.fit.setToolTip("Show the whole plane (double-click in the picture, or 0)")
+        self.fit.setText(Controls.tr("Fit"))
+        self.fit.setToolTip(Controls.tr("Show the whole plane (double-click in the picture, or 0)"))
 
     def _build_numbers(self) -> QWidget:
         self.low, self.high = QLineEdit(), QLineEdit()
         self._numbers = QWidget()
         row = QHBoxLayout(self._numbers)
         row.setContentsMargins(0, 0, 0, 0)
-        for word, edit, name in (("From", self.low, "Lowest"), ("to", self.high, "Highest")):
-            edit.setAccessibleName(f"{name} level")
-            edit.setToolTip(f"{name} level: the value at this end of the colours, such as -1.5e-3")
+        tip = Controls.QT_TR_NOOP("{level}: the value at this end of the colours, such as -1.5e-3")
+        for word, edit, name in (
+            (Controls.tr("From"), self.low, Controls.tr("Lowest level")),
+            (Controls.tr("to"), self.high, Controls.tr("Highest level")),
+        ):
+            edit.setAccessibleName(name)
+            edit.setToolTip(tip(level=name))
             edit.setMaximumWidth(150)
             edit.setAcceptDrops(False)
             edit.textEdited.connect(self._mark)
@@ -131,6 +164,30 @@ class PictureControls(QWidget):
         row.addStretch(1)
         self._numbers.hide()
         return self._numbers
+
+    def minimumSizeHint(self) -> QSize:
+        size = super().minimumSizeHint()
+        most = self.fontMetrics().averageCharWidth() * _ROW_CHARACTERS
+        size.setWidth(min(self._needed(), most))
+        return size
+
+    def _needed(self) -> int:
+        """Pixels for all of the row above the numbers."""
+        boxes, switches = self._boxes.minimumSize(), self._switches.minimumSize()
+        return boxes.width() + self._row.spacing() + switches.width()
+
+    def _arrange(self) -> None:
+        """Make two rows of one where the words are too long for it."""
+        directions = QBoxLayout.Direction
+        fits = self._needed() <= self.width()
+        wanted = directions.LeftToRight if fits else directions.TopToBottom
+        if wanted != self._row.direction():
+            self._row.setDirection(wanted)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._arrange()
+        return super().event(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -170,6 +227,11 @@ class PictureControls(QWidget):
     def reduction(self) -> Reduction:
         """What a pixel shows that stands for several cells."""
         return _REDUCTIONS[self.reductions.currentIndex()][0]
+
+    @property
+    def reduction_name(self) -> str:
+        """The same in a sentence."""
+        return _NAMES[self.reduction]()
 
     @property
     def mode(self) -> LevelsMode:
@@ -254,9 +316,9 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _choices(items: tuple[tuple[Any, str], ...], name: str, tip: str) -> QComboBox:
+def _choices(items: tuple[tuple[Any, Later], ...], name: str, tip: str) -> QComboBox:
     box = QComboBox()
-    box.addItems([label for _, label in items])
+    box.addItems([label() for _, label in items])
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: {tip}")
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)

@@ -16,9 +16,12 @@ from inspector.gui.colours import Picture
 from inspector.gui.marker_layer import MarkerLayer
 from inspector.gui.plot_axis import BarAxis, IndexAxis, line_width
 from inspector.gui.profile_pane import HALF, ProfilePane, axis_width
+from inspector.gui.text import Texts
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import is_too_wide, thinned, value_ticks
 from inspector.values.regions import Plane
+
+Pictures = Texts("Pictures")
 
 #: Half a number of the colour bar, which stands out at its ends (px).
 _SPARE: Final = 8
@@ -132,7 +135,7 @@ class PicturePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._plane = plane
         item = self.getPlotItem()
         for side, axis in (("left", plane.row_axis), ("bottom", plane.column_axis)):
-            item.setLabel(side, "" if axis is None else f"axis {axis}")
+            item.setLabel(side, "" if axis is None else Pictures.tr("axis {axis}", axis=axis))
             shown = axis is not None and not (side == "left" and self.is_line)
             item.showAxis(side, shown)  # after the label, which shows it
         self._axes["left"].count_down(plane.rows - 1 if plane.rows_reversed else None)

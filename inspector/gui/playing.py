@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
+from inspector.gui.text import Texts
+
+Playing = Texts("Playing")
 
 #: Slices a second that can be asked for; and at first.
 _SPEEDS: Final = (1, 2, 5, 10, 25)
@@ -100,17 +103,17 @@ class PlayMenu(QMenu):
     """How to play: the speed, and what to do at the end."""
 
     def __init__(self, player: Player, parent: QWidget | None = None) -> None:
-        super().__init__("&How to play", parent)
+        super().__init__(Playing.tr("&How to play"), parent)
         group = QActionGroup(self)
         for speed in _SPEEDS:
-            action = QAction(f"{speed} {'slice' if speed == 1 else 'slices'} a second", self)
+            action = QAction(Playing.tr("{n} slices a second", "{n} slice a second", speed), self)
             action.setCheckable(True)
             action.setChecked(speed == _USUAL)
             action.triggered.connect(lambda _, speed=speed: player.set_speed(speed))
             group.addAction(action)
             self.addAction(action)
         self.addSeparator()
-        loop = QAction("&Start again at the end", self)
+        loop = QAction(Playing.tr("&Start again at the end"), self)
         loop.setCheckable(True)
         loop.toggled.connect(lambda loops: setattr(player, "loops", loops))
         self.addAction(loop)

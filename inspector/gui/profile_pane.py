@@ -24,8 +24,11 @@ from inspector.gui.colours import MARKS
 from inspector.gui.fonts import scaled
 from inspector.gui.levels import Levels
 from inspector.gui.plot_axis import PlotAxis, line_width
+from inspector.gui.text import Texts
 from inspector.gui.theme import faint
 from inspector.gui.value_scale import thinned, value_scale, value_ticks
+
+ProfileTexts = Texts("ProfileTexts")
 
 #: A cell reaches half a unit to either side of its index.
 HALF: Final = 0.5
@@ -94,10 +97,15 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         for signal in (box.sigRangeChanged, box.sigResized, self.geometryChanged):
             signal.connect(lambda *_: self._arrange())
         self.setToolTip(
-            f"The values of the current cell's {'column' if upright else 'row'}. The axis spans "
-            "what is in view, and is logarithmic when the colours are. Where several cells share a "
-            "pixel, the band reaches from their minimum to their maximum. NaN and infinities are "
-            "marked at the edges. Click to go there; the wheel zooms"
+            ProfileTexts.tr(
+                "{which} The axis spans what is in view, and is logarithmic when the colours are. "
+                "Where several cells share a pixel, the band reaches from their minimum to their "
+                "maximum. NaN and infinities are marked at the edges. Click to go there; the wheel "
+                "zooms",
+                which=ProfileTexts.tr("The values of the current cell's column.")
+                if upright
+                else ProfileTexts.tr("The values of the current cell's row."),
+            )
         )
 
     # What is drawn ------------------------------------------------------------------------------
@@ -146,9 +154,11 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
             return ""
         parts = [curve.line.text()] if curve.line.others > 1 else []
         if not curve.exact:
-            parts.append(f"sample {curve.sample}")
+            parts.append(ProfileTexts.tr("sample {share}", share=curve.sample))
         elif curve.plan.block > 1 and not self._upright:
-            parts.append(f"1 pixel = min to max of {curve.plan.block:,}")
+            parts.append(
+                ProfileTexts.tr("1 pixel = min to max of {count:,}", count=curve.plan.block)
+            )
         return "   ".join(parts)
 
     def along(self, cell: float) -> float:

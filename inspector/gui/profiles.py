@@ -20,8 +20,11 @@ from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
 from inspector.gui.profile_pane import ProfilePane
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Plane
+
+ProfileTexts = Texts("ProfileTexts")
 
 #: Milliseconds for which the view has to rest before a finer curve is read, and the cell before
 #: one that takes long is.
@@ -48,6 +51,11 @@ class _Side:
     def whole(self) -> str:
         """The lane of a curve that takes long."""
         return f"{self.name} profile"
+
+    @property
+    def title(self) -> str:
+        """What the reading of a curve that takes long is called."""
+        return ProfileTexts.tr("Row profile") if self.is_row else ProfileTexts.tr("Column profile")
 
     @property
     def lanes(self) -> tuple[str, str]:
@@ -129,7 +137,7 @@ class Profiles(QObject):
             done=partial(self._take, side),
             failed=partial(self._fail, side),
             bulk=slow,
-            title=("Curve" if line.others == 1 else side.whole) if slow else "",
+            title=(ProfileTexts.tr("Curve") if line.others == 1 else side.title) if slow else "",
         )
         side.waiting = exact if slow else None
         if not slow:

@@ -14,8 +14,11 @@ from inspector.checkpoints.errors import InspectorError
 from inspector.checkpoints.model import Checkpoint, TensorEntry
 from inspector.export.snippet import snippet
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.values.forms import Form
 from inspector.values.regions import Region
+
+PythonTexts = Texts("PythonTexts")
 
 #: Which part of the tensor the code is for.
 Part = Literal["whole", "shown", "selected"]
@@ -39,7 +42,7 @@ class PythonButton(QToolButton):
         super().__init__(parent)
         self._runner = runner
         self._shown: tuple[Checkpoint, TensorEntry, Form] | None = None
-        self.setText("Copy as Python")
+        self.setText(PythonTexts.tr("Copy as Python"))
         self.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.clicked.connect(lambda: self.copy(None))
         self.clear()
@@ -66,12 +69,13 @@ class PythonButton(QToolButton):
     def _offer(self, code: str) -> None:
         self.setEnabled(True)
         lines = [_shortened(line) for line in code.strip().split("\n")]
-        if len(lines) > _MOST_LINES:
-            lines[_MOST_LINES:] = [f"… and {len(lines) - _MOST_LINES} more lines"]
+        left = len(lines) - _MOST_LINES
+        if left > 0:
+            more = PythonTexts.tr("… and {n} more lines", "… and {n} more line", left)
+            lines[_MOST_LINES:] = [more]
         shown = "\n".join(lines)
-        self.setToolTip(
-            f"<p>Copy Python that makes this array {_KEYS}:</p><pre>{escape(shown)}</pre>"
-        )
+        title = PythonTexts.tr("Copy Python that makes this array {keys}:", keys=_KEYS)
+        self.setToolTip(f"<p>{title}</p><pre>{escape(shown)}</pre>")
 
     def _withhold(self, error: InspectorError) -> None:
         self.setEnabled(False)
@@ -94,7 +98,9 @@ class PythonButton(QToolButton):
     def _put_on_clipboard(self, code: str) -> None:
         QGuiApplication.clipboard().setText(code)
         lines = len(code.strip().split("\n"))
-        self.message.emit(f"Copied {lines} lines of Python")
+        self.message.emit(
+            PythonTexts.tr("Copied {n} lines of Python", "Copied {n} line of Python", lines)
+        )
 
 
 def _shortened(line: str) -> str:

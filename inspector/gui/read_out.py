@@ -7,11 +7,14 @@ from typing import Final
 
 from inspector.checkpoints.model import TensorEntry
 from inspector.gui.status_line import ReadOut
+from inspector.gui.text import Texts
 from inspector.values.bits import EXPLAINED, Bits, explain, short_text
 from inspector.values.forms import Form
 from inspector.values.regions import Plane, Region
 from inspector.values.tensors import TensorSource, tensor_source
 from inspector.values.text import number_text
+
+ReadOuts = Texts("ReadOuts")
 
 #: Characters of an exact value in the line; the tooltip has all.
 _LONGEST: Final = 40
@@ -74,7 +77,7 @@ def describe_element(
     texts = tuple("   ".join((head, *parts[:count])) for count in range(len(parts), -1, -1))
     rows = []
     for number, part in enumerate(bits):
-        name = ("real part: ", "imaginary part: ")[number] if len(bits) == 2 else ""
+        name = f"{_part_names()[number]}: " if len(bits) == 2 else ""
         rows += [(f"{name}{key}", content) for key, content in _rows(part)]
     return ReadOut((*texts, text), head, text, _table(rows), exact)
 
@@ -84,13 +87,17 @@ def _single(bits: Bits, text: str, form: Form) -> list[str]:
     exactly = "" if bits.exact == text else _shortened(bits.exact)
     if form == "raw":
         return [f"{bits.dtype} {_shortened(bits.exact)}", bits.note, bits.binary, _steps(bits)]
-    exactly = f"exactly {exactly}" if exactly else ""
+    exactly = ReadOuts.tr("exactly {number}", number=exactly) if exactly else ""
     return [bits.note, bits.hexadecimal, bits.binary, exactly, _steps(bits)]
+
+
+def _part_names() -> tuple[str, str]:
+    return ReadOuts.tr("real part"), ReadOuts.tr("imaginary part")
 
 
 def _double(bits: tuple[Bits, ...]) -> list[str]:
     """What follows a complex number."""
-    names = ("real part", "imaginary part")
+    names = _part_names()
     notes = [f"{name} {part.note}" for name, part in zip(names, bits, strict=False) if part.note]
     return [
         ", ".join(notes),
@@ -112,33 +119,33 @@ def _steps(bits: Bits) -> str:
     if up is None and down is None:
         return ""
     if up == down and up is not None:
-        return f"next ±{short_text(up)}"
-    above = "" if up is None else f" +{short_text(up)}"
-    below = "" if down is None else f" −{short_text(down)}"
-    return f"next{above}{below}"
+        return ReadOuts.tr("next {steps}", steps=f"±{short_text(up)}")
+    steps = [] if up is None else [f"+{short_text(up)}"]
+    steps += [] if down is None else [f"−{short_text(down)}"]
+    return ReadOuts.tr("next {steps}", steps=" ".join(steps))
 
 
 def _rows(bits: Bits) -> list[tuple[str, str]]:
-    rows = [("dtype", bits.dtype), ("bits", bits.hexadecimal)]
+    rows = [(ReadOuts.tr("dtype"), bits.dtype), (ReadOuts.tr("bits"), bits.hexadecimal)]
     if bits.exponent:
         for name, digits in (
-            ("sign", bits.sign),
-            ("exponent", bits.exponent),
-            ("mantissa", bits.mantissa),
+            (ReadOuts.tr("sign"), bits.sign),
+            (ReadOuts.tr("exponent"), bits.exponent),
+            (ReadOuts.tr("mantissa"), bits.mantissa),
         ):
             rows += [(name, digits)] if digits else []
     else:
-        rows.append(("binary", bits.binary))
-    rows.append(("exactly", bits.exact))
+        rows.append((ReadOuts.tr("binary"), bits.binary))
+    rows.append((ReadOuts.tr("exactly"), bits.exact))
     rows += [
         (name, f"{sign}{short_text(step)}")
         for name, sign, step in (
-            ("next larger", "+", bits.step_up),
-            ("next smaller", "−", bits.step_down),
+            (ReadOuts.tr("next larger"), "+", bits.step_up),
+            (ReadOuts.tr("next smaller"), "−", bits.step_down),
         )
         if step is not None
     ]
-    return [*rows, ("note", bits.note)] if bits.note else rows
+    return [*rows, (ReadOuts.tr("note"), bits.note)] if bits.note else rows
 
 
 def _joined(parts: list[str]) -> str:

@@ -9,6 +9,9 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from inspector.gui.fonts import fixed_font, scaled
 from inspector.gui.status_line import ReadOut
+from inspector.gui.text import Texts
+
+ReadOuts = Texts("ReadOuts")
 
 #: How much larger than other text the number is.
 _LARGE: Final = 2.5
@@ -23,8 +26,8 @@ class ScalarView(QScrollArea):
         self._bits.setFont(fixed_font())
         self._take_font()
         self._number.setTextFormat(Qt.TextFormat.PlainText)
-        self._number.setAccessibleDescription("The number")
-        self._bits.setAccessibleDescription("Its bits")
+        self._number.setAccessibleDescription(ReadOuts.tr("The number"))
+        self._bits.setAccessibleDescription(ReadOuts.tr("Its bits"))
         self._bits.setTextFormat(Qt.TextFormat.RichText)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -9,6 +9,9 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSplitter
 
 from inspector.gui.focus_ring import FocusRing
+from inspector.gui.text import Texts
+
+Dividers = Texts("Dividers")
 
 #: One step (px).
 _STEP: Final = 20
@@ -33,8 +36,12 @@ class SplitterKeys(QObject):
         self._splitter = splitter
         handle = splitter.handle(1)
         handle.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        handle.setAccessibleName(f"Divider of {between}")
-        handle.setToolTip(f"Share out the room between {between}: drag, or use the arrow keys")
+        handle.setAccessibleName(Dividers.tr("Divider of {parts}", parts=between))
+        handle.setToolTip(
+            Dividers.tr(
+                "Share out the room between {parts}: drag, or use the arrow keys", parts=between
+            )
+        )
         handle.installEventFilter(self)
         FocusRing(handle)
 

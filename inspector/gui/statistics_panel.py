@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette
@@ -25,45 +25,22 @@ from inspector.analysis.quantiles import SHARES
 from inspector.analysis.statistics import Number, Statistics
 from inspector.analysis.summary import Analysis, analyse
 from inspector.gui.analyses import Counted, KeptAnalyses, WholeCount
+from inspector.gui.figure_names import PARTS, Part, first_figures, further_figures
 from inspector.gui.fonts import fixed_font
 from inspector.gui.histogram_plot import HistogramPlot
 from inspector.gui.labels import swatch
 from inspector.gui.levels import Levels
 from inspector.gui.position import Position
 from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.text import Texts
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb, faint
 from inspector.gui.within_screen import Shortened
 from inspector.values.arrays import ArraySource
 from inspector.values.regions import Region
 from inspector.values.text import number_text
 
-_ROWS: Final[tuple[tuple[str, str, str], ...]] = (
-    ("minimum", "Minimum", "The smallest finite value, and where it is first found"),
-    ("maximum", "Maximum", "The largest finite value, and where it is first found"),
-    ("mean", "Mean", "The mean of the finite values"),
-    ("std", "Std", "The standard deviation of the finite values (of the whole population)"),
-    ("zeros", "Zeros", "How many elements equal zero"),
-    ("nan", "NaN", "How many elements are not a number"),
-    ("pos_inf", "+inf", "How many elements are positive infinity"),
-    ("neg_inf", "−inf", "How many elements are negative infinity"),
-    ("infinite", "Infinite", "How many elements have an infinite part"),
-)
-#: What is shown below these on demand.
-_MORE: Final[tuple[tuple[str, str, str], ...]] = (
-    *(
-        (f"share {share}", "Median" if share == 0.5 else f"{share:.0%}", tip)
-        for share, tip in (
-            (share, f"The quantile: {share:.0%} of the finite values are below it")
-            for share in SHARES
-        )
-    ),
-    ("subnormals", "Subnormal", "How many elements are not zero, but below the normal numbers"),
-    ("l1_norm", "L1 norm", "The sum of the magnitudes of the finite values"),
-    ("l2_norm", "L2 norm", "The root of the sum of squares of the finite values"),
-    ("max_norm", "Max norm", "The largest magnitude of the finite values"),
-    ("distinct", "Distinct", "How many different finite values there are"),
-)
-_TIPS: Final = {key: tip for key, _, tip in _ROWS + _MORE}
+StatisticsTexts = Texts("StatisticsTexts")
+
 #: Characters that a figure takes at the most: -1.23457e+308j.
 _CHARACTERS: Final = 14
 #: Characters of where a figure was found that can be read at least; the rest is in its tooltip.
@@ -77,14 +54,6 @@ _SWATCHES: Final[dict[str, Rgb]] = {
     "infinite": POSITIVE_INFINITY,
 }
 
-
-#: Of what the figures are.
-Part = Literal["whole", "shown", "selected"]
-_PARTS: Final[tuple[tuple[Part, str], ...]] = (
-    ("whole", "Whole tensor"),
-    ("shown", "What is shown"),
-    ("selected", "Selected values"),
-)
 
 #: Milliseconds from a change of the selection to the counting.
 _PAUSE: Final = 250
@@ -119,7 +88,10 @@ class StatisticsPanel(QWidget):
         self._whole_wanted = False
         #: The rows and columns that are selected in the values.
         self.selection: Callable[[], tuple[range, range]] | None = None
-        self.setAccessibleName("Statistics")
+        self._more_rows = further_figures()
+        self._rows = (*first_figures(), *self._more_rows)
+        self._tips = {row.key: row.tip for row in self._rows}
+        self.setAccessibleName(StatisticsTexts.tr("Statistics"))
         self._state = QLabel()
         self._figures: dict[str, QLabel] = {}
         self._places: dict[str, QLabel] = {}
@@ -128,7 +100,7 @@ class StatisticsPanel(QWidget):
         layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(4)
         title = QHBoxLayout()
-        heading = QLabel("<b>Statistics</b>")
+        heading = QLabel(f"<b>{self.accessibleName()}</b>")
         title.addWidget(heading)
         title.addWidget(self._build_parts())
         heading.setBuddy(self.part_box)
@@ -149,9 +121,9 @@ class StatisticsPanel(QWidget):
 
     def _build_parts(self) -> QComboBox:
         self.part_box = QComboBox()
-        self.part_box.addItems([label for _, label in _PARTS])
-        self.part_box.setAccessibleName("Statistics of")
-        self.part_box.setToolTip("Of which numbers the figures are")
+        self.part_box.addItems([label() for _, label in PARTS])
+        self.part_box.setAccessibleName(StatisticsTexts.tr("Statistics of"))
+        self.part_box.setToolTip(StatisticsTexts.tr("Of which numbers the figures are"))
         self.part_box.setFrame(False)
         self.part_box.activated.connect(lambda _: self._restart())
         # A selection grows step by step while keys are held.
@@ -167,7 +139,7 @@ class StatisticsPanel(QWidget):
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(2, 1)
         font = fixed_font()
-        for row, (key, name, tip) in enumerate(_ROWS + _MORE):
+        for row, (key, name, tip) in enumerate(self._rows):
             label, figure, place = QLabel(name), QLabel(), QLabel()
             figure.setFont(font)
             label.setBuddy(figure)  # a screen reader says whose number it is
@@ -177,7 +149,9 @@ class StatisticsPanel(QWidget):
             figure.setAlignment(Qt.AlignmentFlag.AlignRight)
             place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             place.linkActivated.connect(self._go)
-            place.setAccessibleDescription(f"Position of the {name.lower()}")
+            place.setAccessibleDescription(
+                StatisticsTexts.tr("Position of the {figure}", figure=name.lower())
+            )
             grid.addWidget(label, row, 0)
             grid.addWidget(figure, row, 1)
             grid.addWidget(place, row, 2)
@@ -192,14 +166,14 @@ class StatisticsPanel(QWidget):
             place.setMinimumWidth(place.fontMetrics().horizontalAdvance("0") * _PLACE_CHARACTERS)
 
     def _build_foot(self) -> QHBoxLayout:
-        self._logarithmic = QCheckBox("Log counts")
+        self._logarithmic = QCheckBox(StatisticsTexts.tr("Log counts"))
         self._logarithmic.setToolTip(
-            "Show the logarithm of each bin's count, so that rare values show"
+            StatisticsTexts.tr("Show the logarithm of each bin's count, so that rare values show")
         )
         self._logarithmic.toggled.connect(self._draw)
         self._bins = QLabel()
-        self._more = QCheckBox("More figures")
-        self._more.setToolTip("Show quantiles, norms and distinct values too")
+        self._more = QCheckBox(StatisticsTexts.tr("More figures"))
+        self._more.setToolTip(StatisticsTexts.tr("Show quantiles, norms and distinct values too"))
         self._more.toggled.connect(self._show_more)
         self._show_more(False)
         foot = QHBoxLayout()
@@ -274,7 +248,7 @@ class StatisticsPanel(QWidget):
     def _clear(self) -> None:
         """Show no figures, and stop counting."""
         self._found = self._sampled = None
-        for key, _, tip in _ROWS + _MORE:
+        for key, tip in self._tips.items():
             self._figures[key].setText("…")
             self._figures[key].setToolTip(tip)
             self._places[key].clear()
@@ -293,7 +267,7 @@ class StatisticsPanel(QWidget):
         source = self._position.source
         if source is None:
             return
-        self._state.setText("counting")
+        self._state.setText(StatisticsTexts.tr("counting"))
         self._runner.submit(
             "statistics",
             Request(
@@ -302,9 +276,9 @@ class StatisticsPanel(QWidget):
                 done=self._take,
                 failed=self._fail,
                 progress=self._progress,
-                cancelled=lambda: self._stop("cancelled"),
+                cancelled=lambda: self._stop(StatisticsTexts.tr("cancelled")),
                 bulk=True,
-                title="Statistics",
+                title=StatisticsTexts.tr("Statistics"),
             ),
         )
 
@@ -323,23 +297,26 @@ class StatisticsPanel(QWidget):
         return self._sampled is not None and self._found is None
 
     def _progress(self, share: float) -> None:
-        word = "sample" if self.is_sample else "counting"
-        self._state.setText(f"{word}, {share:.0%}")
+        self._state.setText(
+            StatisticsTexts.tr("sample, {share:.0%}", share=share)
+            if self.is_sample
+            else StatisticsTexts.tr("counting, {share:.0%}", share=share)
+        )
 
     def _stop(self, word: str) -> None:
-        self._state.setText("sample" if self.is_sample else word)
+        self._state.setText(StatisticsTexts.tr("sample") if self.is_sample else word)
         for figure in self._figures.values():
             if figure.text() == "…":
                 figure.setText("–")
 
     def _fail(self, error: object) -> None:
-        self._stop("failed")
+        self._stop(StatisticsTexts.tr("failed"))
         self.failed.emit(error)
 
     @property
     def part(self) -> Part:
         """Of what the figures are."""
-        return _PARTS[self.part_box.currentIndex()][0]
+        return PARTS[self.part_box.currentIndex()][0]
 
     def _region(self, source: ArraySource) -> Region:
         plane = self._position.plane
@@ -359,13 +336,13 @@ class StatisticsPanel(QWidget):
     def _moved(self) -> None:
         """Count anew, if it is another part that is meant now."""
         if self.part != "whole" and self._position.source is not None:
-            self._state.setText("counting")
+            self._state.setText(StatisticsTexts.tr("counting"))
             self._later.start()
 
     def _take(self, counted: Counted) -> None:
         self._identity, found = counted
         self._show(found)
-        self._state.setText("exact")
+        self._state.setText(StatisticsTexts.tr("exact"))
 
     def _show(self, found: Analysis) -> None:
         """Show what is known so far."""
@@ -391,7 +368,9 @@ class StatisticsPanel(QWidget):
             value = getattr(found.statistics, key)
             if value is not None:
                 self._figures[key].setText(f"≈ {_figure_text(value)}")
-                self._figures[key].setToolTip(f"Of {found.statistics.count:,} elements")
+                count = found.statistics.count
+                tip = StatisticsTexts.tr("Of {n:,} elements", "Of {n:,} element", count)
+                self._figures[key].setToolTip(tip)
         self._progress(0.0)
         self._draw()
 
@@ -417,11 +396,13 @@ class StatisticsPanel(QWidget):
         for key, place in (("minimum", found.minimum_at), ("maximum", found.maximum_at)):
             text = f'<a href="{key}" style="color:{link}">{list(place)}</a>' if place else ""
             self._places[key].setText(text)
-            self._places[key].setToolTip(f"First at {list(place)}: go there" if place else "")
+            tip = StatisticsTexts.tr("First at {place}: go there", place=list(place or ()))
+            self._places[key].setToolTip(tip if place else "")
 
     def _show_number(self, key: str, value: Number | complex | None) -> None:
         self._figures[key].setText("–" if value is None else _figure_text(value))
-        self._figures[key].setToolTip(_TIPS[key] if value is None else number_text(value, "exact"))
+        tip = self._tips[key] if value is None else number_text(value, "exact")
+        self._figures[key].setToolTip(tip)
 
     def _show_distinct(self, found: Statistics) -> None:
         known = found.distinct
@@ -436,7 +417,7 @@ class StatisticsPanel(QWidget):
         self._places["distinct"].setToolTip(listed)
 
     def _show_more(self, shown: bool) -> None:
-        for key, _, _ in _MORE:
+        for key, _, _ in self._more_rows:
             self._show_row(key, shown)
 
     def _show_row(self, key: str, visible: bool) -> None:
@@ -458,12 +439,14 @@ class StatisticsPanel(QWidget):
         text = ""
         if found is not None and found.counts.any():
             # No longer than that: the panel would grow, and the page be laid out anew.
-            text = f"{len(found.counts)} bins" if found.exact else "of a sample"
+            text = StatisticsTexts.tr("of a sample")
+            if found.exact:
+                text = StatisticsTexts.tr("{n} bins", "{n} bin", len(found.counts))
         self._bins.setText(text)
 
     def _colour_names(self) -> None:
         weak = faint(self.palette()).name()
-        for key, name, _ in _ROWS + _MORE:
+        for key, name, _ in self._rows:
             some = key in _SWATCHES and bool(getattr(self.statistics, key, None))
             mark = f"{swatch(_SWATCHES[key], self.palette())} " if some else ""
             self._names[key].setText(f'{mark}<span style="color:{weak}">{name}</span>')

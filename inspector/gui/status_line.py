@@ -9,7 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from inspector.gui.accessible import announce
+from inspector.gui.text import Texts
 from inspector.gui.tree_parts import FittingLine
+
+Status = Texts("Status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,12 @@ class StatusLine(FittingLine):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setAccessibleDescription("Value under the cursor")
+        self.setAccessibleDescription(Status.tr("Value under the cursor"))
         self.setWhatsThis(
-            "The value under the mouse, or of the current cell, with its bits, its exact decimal "
-            "value and how far the next numbers are; or what was done last."
+            Status.tr(
+                "The value under the mouse, or of the current cell, with its bits, its exact "
+                "decimal value and how far the next numbers are; or what was done last."
+            )
         )
         self._full = ""
 
@@ -74,7 +79,7 @@ class SelectionLabel(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleDescription("Selection")
+        self.setAccessibleDescription(Status.tr("Selection"))
         self.hide()
 
     def tell(self, text: str) -> None:

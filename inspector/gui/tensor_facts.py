@@ -8,8 +8,11 @@ from itertools import islice
 
 from inspector.checkpoints.model import TensorEntry
 from inspector.checkpoints.naming import display_text
-from inspector.gui.tree_text import bytes_text, counted, listed
+from inspector.gui.text import Texts
+from inspector.gui.tree_text import bytes_text, listed
 from inspector.values.conversion import Step
+
+Facts = Texts("Facts")
 
 #: Tensors in the same storage that are named.
 _NAMED = 8
@@ -26,16 +29,20 @@ def facts(entry: TensorEntry, sharers: Sequence[str] = (), *, live: bool = False
         Whether it is one of the running program.
     """
     if not entry.is_described:
-        return "not described" if live else "not described in the file"
-    shape = " × ".join(f"{size:,}" for size in entry.shape) or "scalar"
+        return Facts.tr("not described") if live else Facts.tr("not described in the file")
+    shape = " × ".join(f"{size:,}" for size in entry.shape) or Facts.tr("scalar")
     parts = [entry.dtype, shape]
     if entry.kind != "dense":
         parts.insert(0, entry.kind.replace("_", " "))
     parts.append(bytes_text(entry.nbytes))
     if entry.device != "cpu":
-        parts.append(f"on {entry.device}" if live else f"saved from {entry.device}")
+        parts.append(
+            Facts.tr("on {device}", device=entry.device)
+            if live
+            else Facts.tr("saved from {device}", device=entry.device)
+        )
     if entry.requires_grad:
-        parts.append("requires grad")
+        parts.append(Facts.tr("requires grad"))
     parts.extend(f"{name} {display_text(text)}" for name, text in entry.details.items())
     parts.extend(filter(None, (storage_text(entry, sharers),)))
     return "  ·  ".join(parts)
@@ -52,12 +59,28 @@ def storage_text(entry: TensorEntry, sharers: Sequence[str] = ()) -> str:
     others = max(0, len(sharers) - 1)
     # A storage may be cut into a hundred thousand tensors; only the first are looked at.
     names = list(islice((name for name in sharers if name != entry.name), _NAMED))
-    more = f" and {others - _NAMED:,} more" if others > _NAMED else ""
-    shared = f"shared with {counted(others, 'other')}: {listed(names)}{more}" if others else ""
+    told = listed(names)
+    if others > _NAMED:
+        told = Facts.tr("{names} and {more:,} more", names=told, more=others - _NAMED)
     if used >= whole:
-        return f"its storage is {shared}" if others else ""
-    view = f"a view of {bytes_text(used)} of a {bytes_text(whole)} storage"
-    return f"{view}, {shared}" if others else view
+        shared = Facts.tr(
+            "its storage is shared with {n:,} others: {names}",
+            "its storage is shared with {n:,} other: {names}",
+            others,
+            names=told,
+        )
+        return shared if others else ""
+    part, all_of_it = bytes_text(used), bytes_text(whole)
+    view = Facts.tr("a view of {part} of a {whole} storage", part=part, whole=all_of_it)
+    if not others:
+        return view
+    return Facts.tr(
+        "{view}, shared with {n:,} others: {names}",
+        "{view}, shared with {n:,} other: {names}",
+        others,
+        view=view,
+        names=told,
+    )
 
 
 def conversion_lines(steps: tuple[Step, ...]) -> list[str]:
@@ -68,18 +91,26 @@ def conversion_lines(steps: tuple[Step, ...]) -> list[str]:
     list of str
         One line each.
     """
-    lines = [
-        f"{number}. {step.text}: {'copied' if step.copies else 'nothing is copied'}"
-        for number, step in enumerate(steps, 1)
-    ]
+    lines = []
+    for number, step in enumerate(steps, 1):
+        what = Facts.tr("copied") if step.copies else Facts.tr("nothing is copied")
+        lines.append(f"{number}. {step.text}: {what}")
     if any(step.copies for step in steps):
-        lines.append("The array is a copy; it shares no memory with what it was read from.")
+        lines.append(
+            Facts.tr("The array is a copy; it shares no memory with what it was read from.")
+        )
     else:
-        lines.append("The array shares the tensor's memory.")
+        lines.append(Facts.tr("The array shares the tensor's memory."))
     rounded = [str(number) for number, step in enumerate(steps, 1) if not step.exact]
     if rounded:
-        noun = "step" if len(rounded) == 1 else "steps"
-        lines.append(f"The numbers are rounded in {noun} {', '.join(rounded)}.")
+        lines.append(
+            Facts.tr(
+                "The numbers are rounded in steps {steps}.",
+                "The numbers are rounded in step {steps}.",
+                len(rounded),
+                steps=", ".join(rounded),
+            )
+        )
     else:
-        lines.append("Every number is exactly the one that is stored.")
+        lines.append(Facts.tr("Every number is exactly the one that is stored."))
     return lines

@@ -44,11 +44,14 @@ from inspector.gui.status_line import ReadOut
 from inspector.gui.tab_order import tab_stops
 from inspector.gui.tasks import Request, Task, TaskRunner
 from inspector.gui.tensor_facts import conversion_lines, facts
+from inspector.gui.text import Texts
 from inspector.gui.value_grid import ValueGrid
 from inspector.values.forms import Form, forms_of
 from inspector.values.places import place_of
 from inspector.values.regions import Plane, parse_region
 from inspector.values.tensors import TensorSource, tensor_source
+
+Page = Texts("Page")
 
 #: Narrower than this (px), the statistics fold away to leave the picture its room.
 _NARROW = 600
@@ -156,8 +159,10 @@ class TensorPage(QWidget):
         self.format_box = FormatBox()
         self.format_box.chosen.connect(self.grid.set_format)
         self.python = PythonButton(self._runner)
-        self._export = QPushButton("Export…")
-        self._export.setToolTip("Write this tensor, a part of it, or others to a file (Ctrl+E)")
+        self._export = QPushButton(Page.tr("Export…"))
+        self._export.setToolTip(
+            Page.tr("Write this tensor, a part of it, or others to a file (Ctrl+E)")
+        )
         self._export.clicked.connect(self.export_requested)
         self._notice = Notice()
         self.axes = AxisBar(self.position, self._runner)
@@ -209,8 +214,8 @@ class TensorPage(QWidget):
         layout.addWidget(self._notice)
         layout.addWidget(self.axes)
         layout.addWidget(self._stack, 1)
-        SplitterKeys(self._upper, "the picture and the statistics")
-        SplitterKeys(self._views, "the picture and the values")
+        SplitterKeys(self._upper, Page.tr("the picture and the statistics"))
+        SplitterKeys(self._views, Page.tr("the picture and the values"))
 
     # State --------------------------------------------------------------------------------------
 
@@ -369,7 +374,7 @@ class TensorPage(QWidget):
             self.show_error(error)
             return
         if place is None:
-            self.message.emit(f"There is nothing at {text}.")
+            self.message.emit(Page.tr("There is nothing at {index}.", index=text))
             return
         self._notice.clear()
         self.position.show_plane(place.plane)
@@ -440,7 +445,7 @@ class TensorPage(QWidget):
 
     def _put_on_clipboard(self, found: ReadOut) -> None:
         QApplication.clipboard().setText(found.exact)
-        self.message.emit(f"Copied {found.exact}")
+        self.message.emit(Page.tr("Copied {number}", number=found.exact))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -17,6 +17,9 @@ from inspector.gui.grid_selection import Cell, Selection, Span, key_target, sele
 from inspector.gui.grid_view import GridView
 from inspector.gui.position import Position
 from inspector.gui.tasks import TaskRunner
+from inspector.gui.text import Texts
+
+Grid = Texts("Grid")
 
 #: Milliseconds between two steps of a drag beyond the edge.
 _PULL_EVERY: Final = 40
@@ -51,12 +54,14 @@ class ValueGrid(GridView):
         self._copier.export_requested.connect(self.export_requested)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        self.setAccessibleName("Values")
+        self.setAccessibleName(Grid.tr("Values"))
         self.setWhatsThis(
-            "The numbers themselves, every one exact. Arrow keys, Page keys, Home and End move; "
-            "Shift extends the selection, and so does dragging. A click on the number of a row or "
-            "column selects all of it, and so do Shift+Space and Ctrl+Space. Ctrl+C copies as "
-            "tab-separated text."
+            Grid.tr(
+                "The numbers themselves, every one exact. Arrow keys, Page keys, Home and End "
+                "move; Shift extends the selection, and so does dragging. A click on the number "
+                "of a row or column selects all of it, and so do Shift+Space and Ctrl+Space. "
+                "Ctrl+C copies as tab-separated text."
+            )
         )
         self.cell_told.connect(partial(describe, self))
         FocusRing(self)

@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from inspector.gui.fonts import scaled
 from inspector.gui.recents import RecentList
+from inspector.gui.text import Texts
+
+Welcome = Texts("Welcome")
 
 #: How much larger than other text the title is.
 _TITLE: Final = 1.7
@@ -28,19 +31,26 @@ class WelcomePage(QWidget):
         super().__init__(parent)
         picture = QLabel()
         picture.setPixmap(icon.pixmap(96, 96))
-        self._title = title = QLabel("Drop a checkpoint here")
+        self._title = title = QLabel(Welcome.tr("Drop a checkpoint here"))
         title.setFont(scaled(self.font(), _TITLE))
         formats = QLabel(
-            ".pt  .safetensors  .gguf  .onnx  .h5  .npz  and more — recognised by content"
+            Welcome.tr(
+                ".pt  .safetensors  .gguf  .onnx  .h5  .npz  and more — recognised by content"
+            )
         )
-        promise = QLabel("Nothing in a file is ever executed, and your file is never changed.")
+        promise = QLabel(
+            Welcome.tr("Nothing in a file is ever executed, and your file is never changed.")
+        )
         for label in (formats, promise):
             label.setWordWrap(True)
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        open_button, sample = QPushButton("Open a checkpoint…"), QPushButton("Open the sample")
-        open_button.setToolTip("Choose one or more files (Ctrl+O)")
+        open_button, sample = (
+            QPushButton(Welcome.tr("Open a checkpoint…")),
+            QPushButton(Welcome.tr("Open the sample")),
+        )
+        open_button.setToolTip(Welcome.tr("Choose one or more files (Ctrl+O)"))
         open_button.setDefault(True)
-        sample.setToolTip("A small network that was trained for this program")
+        sample.setToolTip(Welcome.tr("A small network that was trained for this program"))
         open_button.clicked.connect(self.open_requested)
         sample.clicked.connect(self.sample_requested)
         buttons = QHBoxLayout()
