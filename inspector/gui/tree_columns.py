@@ -76,7 +76,8 @@ def measured(rows: Rows, metrics: QFontMetrics) -> Measures:
     wanted = {column: metrics.horizontalAdvance(TITLES[column]()) + 14 for column in most}
     wanted[Column.NAME] = _NAME_WANTED
     wanted[Column.SIZE] = metrics.horizontalAdvance("888.8 MiB")
-    short_type, short_shape = 4 * em, wanted[Column.SHAPE]
+    short_type = max(4 * em, metrics.horizontalAdvance(TITLES[Column.TYPE]()))
+    short_shape = wanted[Column.SHAPE]
     for row in _sample(rows):
         label = metrics.horizontalAdvance(cell_text(row, Column.NAME))
         wanted[Column.NAME] = max(wanted[Column.NAME], name_left(row.depth) + label + MARGIN)
