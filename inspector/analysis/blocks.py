@@ -6,7 +6,6 @@ A tensor that is stored transposed would otherwise take a read for each column o
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
+from inspector.analysis.places import CORES, at_work
 from inspector.values.arrays import Array, ArraySource, place_in
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region
@@ -25,12 +25,6 @@ Check = Callable[[], None]
 
 #: Called with 0 to 1 after each block. Whoever passes it in throttles it.
 Progress = Callable[[float], None]
-
-#: Where a process may be kept to some of the machine's cores: asks for these.
-_affinity = getattr(os, "sched_getaffinity", None)
-
-#: Cores that this process may use.
-CORES: Final = (len(_affinity(0)) if _affinity is not None else os.cpu_count()) or 1
 
 #: Elements a block: 1 MiB of float32, so that a block and its float64 buffer stay in the cache
 #: while several ufuncs go over it, each long enough to be worth giving up the GIL for.
@@ -63,8 +57,8 @@ def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) ->
     def work(worker: Callable[[T], None]) -> None:
         try:
             with np.errstate(all="ignore"):
-                while (item := take()) is not None:
-                    worker(item)
+                while _work_once(take, worker):
+                    pass
         except BaseException:
             ended.set()
             raise
@@ -77,6 +71,14 @@ def work_together(items: Iterator[T], workers: Sequence[Callable[[T], None]]) ->
         work(workers[0])
     for other in others:
         other.result()
+
+
+def _work_once(take: Callable[[], T | None], worker: Callable[[T], None]) -> bool:
+    with at_work:
+        item = take()
+        if item is not None:
+            worker(item)
+    return item is not None
 
 
 def work_on_parts(

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.analysis.blocks import CORES, WORKERS, Check, Progress, heard, work_on_parts
+from inspector.analysis.blocks import WORKERS, Check, Progress, heard, work_on_parts
 from inspector.analysis.compiled import kernels_for
 from inspector.analysis.reduction import (
     NAN,
@@ -47,9 +47,6 @@ _PIECE: Final = 1 << 21
 
 #: The same in compiled loops, which take no copies: bytes.
 _BYTES: Final = 1 << 23
-
-#: Threads that work on a picture. It is made while the window is painted, which needs a core too.
-_WORKERS: Final = max(1, min(WORKERS, CORES - 1))
 
 #: A viewport is taken to be at least this large, in px, so that a margin fits.
 _LEAST_PX: Final = 32
@@ -231,7 +228,7 @@ def _shared_out(dtype: DType, covered: int, reduction: Reduction) -> tuple[int, 
     """Elements that are read and reduced at a time, and by how many threads."""
     kernels = kernels_for(covered)
     if kernels is None or reduction == "mean" or not kernels.has_order(dtype.name):
-        return _PIECE, _WORKERS
+        return _PIECE, WORKERS
     return _BYTES // dtype.raw.itemsize, WORKERS
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from inspector.analysis.places import leave_a_core
 from inspector.checkpoints.errors import Cancelled, InspectorError
 from inspector.gui.text import Texts
 
@@ -216,6 +217,8 @@ class TaskRunner(QObject):
         task = Task(lambda deliver: self._message.emit(_Message(key, generation, deliver)))
         self._lanes[key] = _Lane(request, task, self.changed.emit)
         pool = self._bulk if request.bulk else self._quick
+        if not request.bulk:  # somebody waits for it
+            leave_a_core()
         pool.submit(self._run, key, generation, request, task)
         self.changed.emit()
 

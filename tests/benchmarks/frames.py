@@ -126,13 +126,18 @@ class Screen(QObject):
 
 
 def wait_until_counting(window: MainWindow) -> None:
-    """Run the event loop until there is a picture and the statistics are being counted."""
+    """Run the event loop until there is a picture and the statistics are being counted.
+
+    What is loaded for it is loaded by then: how long that holds the window is the heartbeat's
+    matter.
+    """
     loop = QEventLoop()
 
     def look() -> None:
         page = window.page
         overview = page.heatmap.overview if page is not None else None
-        if overview is not None and window.runner.is_running("statistics"):
+        shares = [each.share for each in window.runner.activities if each.key == "statistics"]
+        if overview is not None and shares and shares[0] > 0:
             loop.quit()
 
     timer = QTimer(interval=5)

@@ -1,0 +1,67 @@
+"""How many threads work on passes at a time, however many passes there are."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from types import TracebackType
+from typing import Final
+
+#: Where a process may be kept to some of the machine's cores: asks for these.
+_affinity = getattr(os, "sched_getaffinity", None)
+
+#: Cores that this process may use.
+CORES: Final = (len(_affinity(0)) if _affinity is not None else os.cpu_count()) or 1
+
+#: Seconds for which a core is left to somebody who has just done something, and seconds between
+#: two looks at whether that is over.
+_COURTESY: Final = 0.3
+_LOOK: Final = 0.05
+
+
+class _Places:
+    """As many as there are cores, or one less while somebody uses the window.
+
+    A thread takes one for each block. Were there more, a thread that has Python would be sent off
+    in favour of another, and the window would wait for it; and without a core that is free, each
+    thing that the window waits for begins some milliseconds late.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        self._taken = 0
+        self._spared_until = -1.0
+        self._change = threading.Condition()
+
+    def leave_a_core(self) -> None:
+        """Leave a core to the window for a moment."""
+        self._spared_until = time.monotonic() + _COURTESY
+
+    @property
+    def _most(self) -> int:
+        spared = time.monotonic() < self._spared_until
+        return max(1, self._cores - spared)
+
+    def __enter__(self) -> None:
+        with self._change:
+            while self._taken >= self._most:
+                self._change.wait(_LOOK)
+            self._taken += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._change:
+            self._taken -= 1
+            self._change.notify()
+
+
+#: Held while a thread works on a block of a pass.
+at_work: Final = _Places(CORES)
+
+#: To be called, on any thread, whenever somebody does something in the window.
+leave_a_core: Final = at_work.leave_a_core
