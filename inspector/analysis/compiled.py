@@ -8,9 +8,16 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
+import numpy as np
+
+from inspector.analysis.places import wait_for_a_pause
+
 #: Elements from which on loops are compiled. NumPy is through with fewer in the time that it takes
 #: to load the compiler, and what it compiled the last time.
 WORTHWHILE = 1 << 26
+
+#: Seconds for which loading waits for a pause at most: it takes half of Python for half a second.
+_PATIENCE = 1.0
 
 
 def kernels_for(numel: int) -> ModuleType | None:
@@ -25,8 +32,10 @@ def kernels_for(numel: int) -> ModuleType | None:
 
 @cache
 def _kernels() -> ModuleType | None:
+    wait_for_a_pause(_PATIENCE)
     try:
         from inspector.analysis import kernels
     except ImportError:  # numba is not there, or not for this NumPy or this Python
         return None
+    kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
     return kernels

@@ -38,10 +38,19 @@ class _Places:
         """Leave a core to the window for a moment."""
         self._spared_until = time.monotonic() + _COURTESY
 
+    def wait_for_a_pause(self, longest: float) -> None:
+        """Wait until nobody has done anything for a moment, or for so many seconds."""
+        ends = time.monotonic() + longest
+        while self._is_spared and time.monotonic() < ends:
+            time.sleep(_LOOK)
+
+    @property
+    def _is_spared(self) -> bool:
+        return time.monotonic() < self._spared_until
+
     @property
     def _most(self) -> int:
-        spared = time.monotonic() < self._spared_until
-        return max(1, self._cores - spared)
+        return max(1, self._cores - self._is_spared)
 
     def __enter__(self) -> None:
         with self._change:
@@ -65,3 +74,6 @@ at_work: Final = _Places(CORES)
 
 #: To be called, on any thread, whenever somebody does something in the window.
 leave_a_core: Final = at_work.leave_a_core
+
+#: For work that leaves the window little of Python, and can wait.
+wait_for_a_pause: Final = at_work.wait_for_a_pause
