@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from inspector.gui.tasks import Activity, TaskRunner
@@ -46,6 +46,14 @@ class ActivityBar(QWidget):
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self._update)
         runner.changed.connect(self._turn.start)
+
+    def minimumSizeHint(self) -> QSize:
+        """As high as when it shows something: else the window would move whenever it does."""
+        return super().minimumSizeHint().expandedTo(QSize(0, self._cancel.sizeHint().height()))
+
+    def sizeHint(self) -> QSize:
+        """The same."""
+        return super().sizeHint().expandedTo(self.minimumSizeHint())
 
     def cancel(self) -> None:
         """Stop the activity that is shown."""
