@@ -39,6 +39,12 @@ _FOLLOWS: Final = 0.05
 #: Seconds for which results are handed over in one turn of the event loop.
 _HAND_OVER: Final = 0.004
 
+#: Seconds for which bulk work lets what somebody waits for go first, at the most; between two looks
+#: at it; and after it, in which it is painted.
+_GIVES_WAY: Final = 0.3
+_LOOK: Final = 0.01
+_PAINTED: Final = 0.03
+
 #: Seconds between two reports of progress.
 _REPORT_EVERY: Final = 0.1
 
@@ -183,6 +189,8 @@ class TaskRunner(QObject):
         self._lanes: dict[Hashable, _Lane] = {}
         self._generations: dict[Hashable, int] = {}
         self._closed = False
+        #: Lanes with work that somebody waits for; workers look at it.
+        self._urgent = 0
         self._inbox: deque[_Message] = deque()
         self._handed_over = 0.0
         self._turn = QTimer(self, singleShot=True)
@@ -216,6 +224,7 @@ class TaskRunner(QObject):
         self._generations[key] = generation
         task = Task(lambda deliver: self._message.emit(_Message(key, generation, deliver)))
         self._lanes[key] = _Lane(request, task, self.changed.emit)
+        self._count_urgent()
         pool = self._bulk if request.bulk else self._quick
         if not request.bulk:  # somebody waits for it
             leave_a_core()
@@ -228,6 +237,7 @@ class TaskRunner(QObject):
         if lane is not None:
             lane.task.cancel()
             self._generations[key] += 1
+            self._count_urgent()
             self.changed.emit()
 
     def cancel(self, key: Hashable) -> None:
@@ -253,6 +263,8 @@ class TaskRunner(QObject):
         deliver: Callable[[_Lane], None]
         try:
             task.check()
+            if request.bulk:
+                self._give_way(task)
             deliver = partial(_deliver_value, value=request.work(task))
         except Cancelled:
             deliver = _deliver_nothing
@@ -261,6 +273,19 @@ class TaskRunner(QObject):
         except Exception as error:  # noqa: BLE001 - the user sees it, with all its details
             deliver = partial(_deliver_error, error=_unexpected(error))
         self._message.emit(_Message(key, generation, deliver, final=True))
+
+    def _give_way(self, task: Task) -> None:
+        """Wait for what somebody waits for: with more threads, all of it would take longer."""
+        ends = time.monotonic() + _GIVES_WAY
+        while self._urgent and time.monotonic() < ends:
+            time.sleep(_LOOK)
+            task.check()
+            if not self._urgent:
+                time.sleep(_PAINTED)
+        task.check()
+
+    def _count_urgent(self) -> None:
+        self._urgent = sum(not lane.request.bulk for lane in self._lanes.values())
 
     @Slot(object)
     def _receive(self, message: _Message) -> None:
@@ -288,6 +313,7 @@ class TaskRunner(QObject):
             return
         if message.final:
             del self._lanes[message.key]
+            self._count_urgent()
         message.deliver(lane)
         if message.final:
             self.changed.emit()
