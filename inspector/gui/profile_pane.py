@@ -13,14 +13,15 @@ from PySide6.QtGui import (
     QFont,
     QFontMetrics,
     QFontMetricsF,
+    QImage,
     QPainter,
-    QPainterPath,
     QPalette,
 )
 from PySide6.QtWidgets import QSizePolicy
 
 from inspector.analysis.profiles import Curve
 from inspector.gui.colours import MARKS
+from inspector.gui.curve_image import Steps, curve_image
 from inspector.gui.fonts import scaled
 from inspector.gui.levels import Levels
 from inspector.gui.plot_axis import PlotAxis, line_width
@@ -87,7 +88,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         #: Where zero is, px from the edge; None if it is not between the ends.
         self._zero: float | None = None
         self._cell = 0
-        self._paths: tuple[QPainterPath, QPainterPath] | None = None
+        self._image: QImage | None = None
         self._colours: dict[str, QColor] = {}
         self.axis = PlotAxis("bottom" if upright else "left")
         #: What an upright pane says of itself, to lie above it: it has no room for words.
@@ -200,7 +201,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
 
     def _arrange(self) -> None:
         """Choose the scale of what is in view, and number it."""
-        self._paths = None
+        self._image = None
         self._scale, self._rooms = None, (_ROOM, _ROOM)
         if self._curve is not None:
             part, low, high = self._part(), self._curve.low, self._curve.high
@@ -243,31 +244,25 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
 
     # Painting -----------------------------------------------------------------------------------
 
-    def _make_paths(self, curve: Curve, scale: Levels) -> tuple[QPainterPath, QPainterPath]:
-        """The outline of the curve in steps as wide as its places, and what lies inside."""
+    def _make_image(self, curve: Curve, scale: Levels, ratio: float) -> QImage:
+        """The curve in steps as wide as its places, in the screen's pixels."""
         part, plan = self._part(), curve.plan
         places = np.arange(part.start, part.stop + 1)
         cells = np.minimum(plan.cells.start + places * float(plan.block), plan.cells.stop)
         first, last = self._visible()
-        edges = np.repeat((cells - HALF - first) / (last - first) * self._length(), 2)[1:-1]
-        high = self._across(np.repeat(scale.shares(curve.high[part]), 2))
-        outline, inside = self._path(edges, high), QPainterPath()
-        if not np.array_equal(curve.low[part], curve.high[part], equal_nan=True):
-            low = self._across(np.repeat(scale.shares(curve.low[part]), 2))
-            outline.addPath(self._path(edges, low))
-            for start, stop in _runs(~np.isnan(low)):
-                there = np.concatenate((edges[start:stop], edges[start:stop][::-1]))
-                back = np.concatenate((high[start:stop], low[start:stop][::-1]))
-                inside.addPath(self._path(there, back))
-        return outline, inside
-
-    def _path(self, along: NDArray[np.float64], across: NDArray[np.float64]) -> QPainterPath:
-        if self._upright:
-            path = pg.arrayToQPath(across, along, connect="finite")
-        else:
-            path = pg.arrayToQPath(along, self._breadth() - across, connect="finite")
-        assert isinstance(path, QPainterPath)
-        return path
+        along = (cells - HALF - first) / (last - first) * self._length()
+        low, high = (self._across(scale.shares(end[part])) for end in (curve.low, curve.high))
+        image = curve_image(
+            Steps(along * ratio, low * ratio, high * ratio),
+            max(1, round(self._length() * ratio)),
+            max(1, round(self._breadth() * ratio)),
+            line_width(ratio),
+            upright=self._upright,
+            line=self._colours["line"],
+            inside=self._colours["inside"],
+        )
+        image.setDevicePixelRatio(ratio)
+        return image
 
     def paint(self, painter: QPainter, *_: Any) -> None:
         colours = self._colours
@@ -288,18 +283,10 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         self._paint_marks(painter, self._curve)
 
     def _paint_curve(self, painter: QPainter, curve: Curve, scale: Levels) -> None:
-        if self._paths is None:
-            self._paths = self._make_paths(curve, scale)
-        outline, inside = self._paths
-        painter.save()
-        painter.fillPath(inside, self._colours["inside"])
-        # Steps, a little down and to the right of themselves: wider lines, which would take Qt a
-        # hundred times as long.
         ratio = painter.device().devicePixelRatioF()
-        for _ in range(line_width(ratio)):
-            painter.strokePath(outline, pg.mkPen(self._colours["line"], width=1))
-            painter.translate(1 / ratio, 1 / ratio)
-        painter.restore()
+        if self._image is None or self._image.devicePixelRatioF() != ratio:
+            self._image = self._make_image(curve, scale, ratio)
+        painter.drawImage(QPointF(0, 0), self._image)
 
     def _paint_marks(self, painter: QPainter, curve: Curve) -> None:
         """At the edges, over each place that holds a NaN or an infinity, in its colour."""
@@ -381,6 +368,7 @@ class ProfilePane(pg.GraphicsWidget):  # type: ignore[misc]  # pyqtgraph has no 
         }
         self.axis.setPen(pg.mkPen(faint(colours), width=width))
         self.axis.setTextPen(faint(colours))
+        self._image = None
         self.update()
         self.heading.update()
 
