@@ -5,6 +5,7 @@ Both give the same counts and extremes, bit for bit, and sums within the same bo
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 from types import ModuleType
 
@@ -38,4 +39,6 @@ def _kernels() -> ModuleType | None:
     except ImportError:  # numba is not there, or not for this NumPy or this Python
         return None
     kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
+    # What was loaded stays: nobody should wait while Python looks through it for garbage.
+    gc.freeze()
     return kernels
