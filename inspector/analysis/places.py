@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from types import TracebackType
 from typing import Final
 
@@ -32,7 +33,10 @@ class _Places:
         self._cores = cores
         self._taken = 0
         self._spared_until = -1.0
-        self._change = threading.Condition()
+        self._lock = threading.Lock()
+        #: Those who wait, in the order in which they came: else a pass that begins another block
+        #: as soon as it is through with one would have its place again before anybody wakes.
+        self._waiting: deque[threading.Condition] = deque()
 
     def leave_a_core(self) -> None:
         """Leave a core to the window for a moment."""
@@ -53,10 +57,25 @@ class _Places:
         return max(1, self._cores - self._is_spared)
 
     def __enter__(self) -> None:
-        with self._change:
-            while self._taken >= self._most:
-                self._change.wait(_LOOK)
+        with self._lock:
+            if self._waiting or self._taken >= self._most:
+                self._wait()
             self._taken += 1
+
+    def _wait(self) -> None:
+        """Wait for a place, behind all who wait already."""
+        turn = threading.Condition(self._lock)
+        self._waiting.append(turn)
+        try:
+            while self._waiting[0] is not turn or self._taken >= self._most:
+                turn.wait(_LOOK)
+        finally:
+            self._waiting.remove(turn)
+            self._call_next()
+
+    def _call_next(self) -> None:
+        if self._waiting:
+            self._waiting[0].notify()
 
     def __exit__(
         self,
@@ -64,9 +83,9 @@ class _Places:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._change:
+        with self._lock:
             self._taken -= 1
-            self._change.notify()
+            self._call_next()
 
 
 #: Held while a thread works on a block of a pass.
