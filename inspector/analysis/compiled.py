@@ -36,9 +36,10 @@ def _kernels() -> ModuleType | None:
     wait_for_a_pause(_PATIENCE)
     try:
         from inspector.analysis import kernels
-    except ImportError:  # numba is not there, or not for this NumPy or this Python
+
+        kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
+    except Exception:  # noqa: BLE001 - not there, or not for this NumPy, Python or machine
         return None
-    kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
     # What was loaded stays: nobody should wait while Python looks through it for garbage.
     gc.freeze()
     return kernels

@@ -9,13 +9,17 @@ this.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from inspector.values.arrays import Array
+
+if getattr(config, "DISABLE_JIT", False):  # as Python, the loops would take hours
+    raise ImportError("Nothing is compiled.")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,18 +49,45 @@ _INFINITY: Final = {
 }
 
 
+class _Kept:
+    """numba's cache of a function, without which it is compiled again, whatever is wrong with it.
+
+    The disk may be full, and what is there cut off: numba lets such errors through.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, *what: Any) -> Any:
+        """What was compiled before; None if there is nothing that can be used."""
+        with suppress(Exception):  # anything may be raised by half a pickle
+            return self._cache.load_overload(*what)
+        with suppress(OSError):
+            self._cache.flush()  # makes the index anew, to which the next one can be added
+        return None
+
+    def save_overload(self, *what: Any) -> None:
+        """Keep what was compiled, if it can be kept."""
+        with suppress(Exception):
+            self._cache.save_overload(*what)
+
+
 def _compiled(fastmath: Collection[str] = ()) -> Callable[[F], F]:
     """Compile a function, for which no Python is needed while it runs."""
 
-    def compile_it(function: F, cache: bool) -> F:
-        decorate = njit(cache=cache, nogil=True, error_model="numpy", fastmath=set(fastmath))
-        return cast(F, decorate(function))
+    def compile_it(function: F, cache: bool) -> Any:
+        return njit(cache=cache, nogil=True, error_model="numpy", fastmath=set(fastmath))(function)
 
     def decorate(function: F) -> F:
         try:
-            return compile_it(function, cache=True)
+            found = compile_it(function, cache=True)
+            found._cache = _Kept(found._cache)
         except RuntimeError:  # there is no place to keep it, as in a frozen program
-            return compile_it(function, cache=False)
+            found = compile_it(function, cache=False)
+        return cast(F, found)
 
     return decorate
 
