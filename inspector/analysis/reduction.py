@@ -164,17 +164,17 @@ def reduce_stored(
 
 
 def _widened(ends: Array, dtype: DType) -> Array:
-    """Stored numbers in a picture's dtype, without a sign for zero."""
+    """Stored numbers in a picture's dtype."""
     with np.errstate(invalid="ignore"):  # a signalling NaN
-        wide: Array = dtype.widen(ends).astype(picture_dtype(dtype.values), copy=False) + 0
+        wide: Array = dtype.widen(ends).astype(picture_dtype(dtype.values), copy=False)
     return wide
 
 
 def _shown(low: Array, high: Array, reduction: Reduction) -> Array:
-    """Which of both ends of the blocks is shown."""
+    """Which of both ends of the blocks is shown, without a sign for zero."""
     if reduction == "largest magnitude":
-        return np.where(-low > high, low, high)
-    return low if reduction == "minimum" else high
+        low = high = np.where(-low > high, low, high)
+    return (low if reduction == "minimum" else high) + 0
 
 
 def _turned(patterns: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -156,7 +156,7 @@ def summarise_patterns(patterns: PatternCounts, region: Region) -> Statistics:
         # fsum rounds once.
         mean = math.fsum(values * counts) / finite
         std = math.sqrt(math.fsum(np.square(values - mean) * counts) / finite)
-        low, high = number(values.min()), number(values.max())
+        low, high = number(values.min() + 0.0), number(values.max() + 0.0)
     return Statistics(
         count=region.numel,
         finite=finite,
@@ -348,7 +348,7 @@ class _FloatScan(_Scan):
         if self._kernels is not None:
             found: tuple[float, float] = self._kernels.ends(block)
             return found
-        return float(block.min()), float(block.max())
+        return float(block.min()) + 0.0, float(block.max()) + 0.0  # without a sign for zero
 
     def _note_small(self, block: Array) -> None:
         """Count zeros and subnormals; mostly there are none."""

@@ -473,6 +473,14 @@ def test_few_distinct_values_are_counted(dtype: type, count: int) -> None:
             assert [number for _, number in found] == counts.tolist()
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float32", "float64"])
+def test_the_smallest_and_the_largest_have_no_sign_of_zero(name: str) -> None:
+    zeros = np.array([-0.0, 0.0, -0.0], np.float64).astype(DTYPES[name].values)
+    raw = zeros.view(np.uint32) >> 16 if name == "bfloat16" else zeros
+    found = of(RawArray(raw.astype(DTYPES[name].raw), name))
+    assert [str(end) for end in (found.minimum, found.maximum)] == ["0.0", "0.0"]
+
+
 def test_distinct_values_leave_out_what_is_not_finite() -> None:
     for dtype in (np.float16, np.float32):
         values = np.array([0.0, -0.0, np.nan, np.inf, 1.5, 0.0], dtype)

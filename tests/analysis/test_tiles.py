@@ -546,6 +546,19 @@ def test_memory_is_bounded(shape: tuple[int, ...], name: str) -> None:
     assert (tile.marks == NAN).all()
 
 
+@pytest.mark.parametrize("reduction", ["largest magnitude", "minimum", "maximum"])
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("block", [1, 2])
+def test_a_pixel_has_no_sign_of_zero(name: str, reduction: Reduction, block: int) -> None:
+    raw = np.full((4, 6), -0.0, DTYPES[name].values)
+    if name == "bfloat16":
+        raw = np.full((4, 6), 0x8000, DTYPES[name].raw)
+    plane = Plane.first(raw.shape)
+    plan = whole(plane, block, block)
+    tile = render_tile(RawArray(raw, name), plane, plan, reduction, **Listener().both)
+    assert not np.signbit(tile.values).any()
+
+
 def test_levels_of_a_picture() -> None:
     values = np.array([[1.0, np.nan], [-4.0, 9.0]], np.float32)
     plan = TilePlan(range(2), range(2), 1, 1)
