@@ -78,17 +78,18 @@ def _columns(steps: Steps, length: int) -> tuple[NDArray[np.int16], NDArray[np.i
     """Both ends in each column: of all places that share it, so that none is left out."""
     edges = steps.edges
     seen = max(1, min(int(np.searchsorted(edges, length)), steps.low.size))
-    first = np.searchsorted(edges, np.arange(length) + 0.5, side="right") - 1
-    first[0] = np.searchsorted(edges, 0, side="right") - 1
-    first = np.clip(first, 0, seen - 1)
     columns = np.arange(length)
     there = (columns + 1 > edges[0]) & (columns < edges[-1])
-    ends = (
-        np.fmin.reduceat(steps.low[:seen], first),
-        np.fmax.reduceat(steps.high[:seen], first),
-    )
-    low, high = (np.where(there & ~np.isnan(end), np.floor(end), _NOWHERE) for end in ends)
-    return low.astype(np.int16), high.astype(np.int16)
+    low, high = np.full((2, length), _NOWHERE)
+    if there.any():
+        # The first and the last of them have all that is before and behind their middles too.
+        first = np.searchsorted(edges, columns[there] + 0.5, side="right") - 1
+        first[0] = np.searchsorted(edges, columns[there][0], side="right") - 1
+        first = np.clip(first, 0, seen - 1)
+        for ends, join, places in ((low, np.fmin, steps.low), (high, np.fmax, steps.high)):
+            found = join.reduceat(places[:seen], first)
+            ends[there] = np.where(np.isnan(found), _NOWHERE, np.floor(found)).astype(np.int16)
+    return low, high
 
 
 def _outline(curve: NDArray[np.int16], across: NDArray[np.int16]) -> NDArray[np.bool_]:

@@ -112,3 +112,11 @@ def test_no_place_is_left_out_where_many_share_a_pixel() -> None:
     places[777] = (1.0, 9.0)
     found = drawn(steps_of(*places, wide=0.1), 100, 10)
     assert found[0, 77] == DRAWN
+
+
+def test_narrow_places_at_both_ends_are_drawn() -> None:
+    ends = np.array([4.0, 1.0, 5.0])
+    found = drawn(Steps(np.array([1.1, 1.3, 3.6, 3.9]), ends, ends), 6, 7)
+    rows = (found[::-1] == DRAWN).any(axis=1)
+    assert rows[4]
+    assert rows[5]
