@@ -378,6 +378,7 @@ def test_the_grid_has_a_menu_for_the_cell_under_it(
     place = page.grid.viewport().mapToGlobal(centre)
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, centre, place)
     QApplication.sendEvent(page.grid.viewport(), event)
+    qtbot.mouseRelease(page.grid.viewport(), Qt.MouseButton.RightButton, pos=QPoint(centre))
     assert seen == [
         "Copy values",
         "Copy values as",
