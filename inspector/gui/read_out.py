@@ -19,8 +19,8 @@ ReadOuts = Texts("ReadOuts")
 #: Characters of an exact value in the line; the tooltip has all.
 _LONGEST: Final = 40
 
-#: Characters of a line of the tooltip.
-_LINE: Final = 70
+#: Characters of a line of the tooltip: the bits of 64, in eights, are one.
+_LINE: Final = 71
 
 #: For the parts of complex numbers: which of the two numbers a form shows.
 _HALF: Final[dict[Form, int]] = {"real": 0, "imaginary": 1}

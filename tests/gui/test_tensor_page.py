@@ -304,6 +304,11 @@ def test_the_read_out_of_numbers(checkpoint: Path, tmp_path: Path) -> None:
     assert element(path, "conj", "values", (0, 0)) == ("[0, 0] = 1+2j", "1+2j")
 
 
+def test_the_bits_of_a_number_are_broken_between_eights_only() -> None:
+    found = describe_element((), 600, "values", explain(600, "int64"))
+    assert f">{' '.join(['00000000'] * 6 + ['00000010', '01011000'])}<" in found.table
+
+
 def test_the_read_out_of_a_number_with_hundreds_of_digits() -> None:
     found = describe_element((7,), np.float64(5e-324), "values", explain(1, "float64"))
     assert len(found.exact) > 700
