@@ -59,11 +59,11 @@ def type_name(value: object) -> str:
     return type(value).__name__ if value is not None else "None"
 
 
-def integer_text(value: int) -> str:
-    """An integer, or how long it is."""
+def integer_text(value: int, grouping: str = "") -> str:
+    """An integer, or how long it is; with a comma as grouping, in thousands."""
     if value.bit_length() > _MAX_BITS:
         return f"an integer of {value.bit_length():,} bits"
-    return str(value)
+    return format(value, grouping)
 
 
 def _text(value: object, depth: int) -> str:

@@ -202,7 +202,8 @@ class Rebuilder:
         if isinstance(found, str):
             return None, f"Its storage {display_text(key, 100)} {found}.", claimed
         if claimed > found.nbytes and len(self.mismatched) < _MAX_MISMATCHED:
-            self.mismatched[key] = f"it has {found.nbytes:,} of {integer_text(claimed)} bytes"
+            whole = integer_text(claimed, ",")
+            self.mismatched[key] = f"it has {found.nbytes:,} of {whole} bytes"
         return found, "", claimed
 
     def strided(
