@@ -265,8 +265,6 @@ class HeldAxis(QWidget):
         self.play = QToolButton()
         self.play.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.play.setMenu(menu)
-        if not self.has_steps:
-            self.play.hide()
         self.show_playing(False)
         self._number = QDoubleSpinBox()
         self._number.setDecimals(0)
@@ -287,6 +285,9 @@ class HeldAxis(QWidget):
         )
         self._slider.setMinimumWidth(60)
         self._slider.setMaximumWidth(160)
+        if not self.has_steps:
+            self._slider.hide()
+            self.play.hide()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 8, 0)
         layout.setSpacing(4)

@@ -12,6 +12,7 @@ import torch
 from driving import show, take_keys
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QSlider
 from pytestqt.qtbot import QtBot
 
 from inspector.gui.axis_bar import AxisBar
@@ -176,11 +177,14 @@ def test_a_click_on_a_cell_does_not_stop_it(stage: Stage) -> None:
     assert stage.position.element == (5, 2, 2)
 
 
-def test_an_axis_of_one_index_has_nothing_to_play(stage: Stage) -> None:
+def test_an_axis_of_one_index_has_nothing_to_play_or_slide_along(stage: Stage) -> None:
     stage.position.choose(InMemoryArray(np.zeros((1, 4, 3, 3))))
     stage.rest()
-    assert not stage.bar.held[0].play.isVisible()
-    assert stage.bar.held[1].play.isVisible()
+    one, several = stage.bar.held[0], stage.bar.held[1]
+    assert not one.play.isVisible()
+    assert several.play.isVisible()
+    assert not one.findChildren(QSlider)[0].isVisible()
+    assert several.findChildren(QSlider)[0].isVisible()
     stage.bar.step(1)
     assert stage.position.plane.index[:2] == (0, 1)
     stage.bar.step(-9)
