@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from inspector.analysis.places import wait_for_a_pause
+from inspector.checkpoints.collection import collection_paused
 
 #: Elements from which on loops are compiled. NumPy is through with fewer in the time that it takes
 #: to load the compiler, and what it compiled the last time.
@@ -35,9 +36,10 @@ def kernels_for(numel: int) -> ModuleType | None:
 def _kernels() -> ModuleType | None:
     wait_for_a_pause(_PATIENCE)
     try:
-        from inspector.analysis import kernels
+        with collection_paused():
+            from inspector.analysis import kernels
 
-        kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
+            kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
     except Exception:  # noqa: BLE001 - not there, or not for this NumPy, Python or machine
         return None
     # What was loaded stays: nobody should wait while Python looks through it for garbage.

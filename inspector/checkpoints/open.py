@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from inspector.checkpoints.collection import collection_paused
 from inspector.checkpoints.errors import CheckpointError
 from inspector.checkpoints.folders import open_folder, open_group_of
 from inspector.checkpoints.folders.directory import Reader
@@ -53,7 +51,7 @@ def open_checkpoint(
     Cancelled
         If ``check`` did.
     """
-    with _collection_paused():
+    with collection_paused():
         return _open_path(Path(path), _yielding(check))
 
 
@@ -126,43 +124,3 @@ def _yielding(check: Callable[[], None] | None) -> Callable[[], None]:
             check()
 
     return yield_and_check
-
-
-_paused = 0
-_pause_lock = threading.Lock()
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the cyclic garbage collector from looking at a million new nodes again and again.
-
-    It takes a third of the time of a large listing, and finds nothing. Counted, because several
-    threads may open files at once; the last one switches it on again, if it was on.
-    """
-    global _paused
-    with _pause_lock:
-        if _paused or gc.isenabled():
-            _paused += 1
-            counted = True
-            gc.disable()
-        else:
-            counted = False
-    try:
-        yield
-    finally:
-        if counted:
-            with _pause_lock:
-                _paused -= 1
-                if not _paused:
-                    _let_grow_old()
-                    gc.enable()
-
-
-def _let_grow_old() -> None:
-    """Count the new objects among the old ones, as they would be after some collections.
-
-    Else the collector looks at all of them at once, on the next occasion.
-    """
-    if not gc.get_freeze_count():
-        gc.freeze()
-        gc.unfreeze()
