@@ -66,8 +66,11 @@ def further_figures() -> tuple[Figure, ...]:
     quantiles = (
         Figure(
             f"share {share}",
-            Figures.tr("Median") if share == 0.5 else f"{share:.0%}",
-            Figures.tr("The quantile: {share:.0%} of the finite values are below it", share=share),
+            Figures.tr("Median") if share == 0.5 else f"{100 * share:.0f} %",
+            Figures.tr(
+                "The quantile: {percent:.0f} % of the finite values are below it",
+                percent=100 * share,
+            ),
         )
         for share in SHARES
     )

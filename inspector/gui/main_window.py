@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._splitter)
         self.status_line = StatusLine()
         self.activity = ActivityBar(self.runner)
+        self.statusBar().setContentsMargins(6, 0, 0, 0)
         self.statusBar().addWidget(self.status_line, 1)
         self._selected = SelectionLabel()
         self.statusBar().addPermanentWidget(self._selected)

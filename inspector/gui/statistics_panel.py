@@ -298,9 +298,9 @@ class StatisticsPanel(QWidget):
 
     def _progress(self, share: float) -> None:
         self._state.setText(
-            StatisticsTexts.tr("sample, {share:.0%}", share=share)
+            StatisticsTexts.tr("sample, {percent:.0f} %", percent=100 * share)
             if self.is_sample
-            else StatisticsTexts.tr("counting, {share:.0%}", share=share)
+            else StatisticsTexts.tr("counting, {percent:.0f} %", percent=100 * share)
         )
 
     def _stop(self, word: str) -> None:
