@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from inspector.analysis.places import CORES, at_work
+from inspector.analysis.turns import CORES, at_work
 from inspector.values.arrays import Array, ArraySource, place_in
 from inspector.values.reading import StoredTensor
 from inspector.values.regions import Region

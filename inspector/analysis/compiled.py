@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from inspector.analysis.places import wait_for_a_pause
+from inspector.analysis.turns import wait_for_a_pause
 from inspector.checkpoints.collection import collection_paused
 
 #: Elements from which on loops are compiled. NumPy is through with fewer in the time that it takes

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from inspector.analysis.places import leave_a_core
+from inspector.analysis.turns import leave_a_core
 from inspector.checkpoints.errors import Cancelled, InspectorError
 from inspector.gui.text import Texts
 

@@ -6,19 +6,19 @@ import threading
 
 import pytest
 
-from inspector.analysis import blocks, places
+from inspector.analysis import blocks, turns
 from inspector.analysis.blocks import work_together
 
 
 @pytest.fixture
-def one_place(monkeypatch: pytest.MonkeyPatch) -> places._Places:
+def one_place(monkeypatch: pytest.MonkeyPatch) -> turns._Places:
     """As on a machine with one core."""
-    only = places._Places(1)
+    only = turns._Places(1)
     monkeypatch.setattr(blocks, "at_work", only)
     return only
 
 
-def test_who_waits_goes_before_who_comes_back(one_place: places._Places) -> None:
+def test_who_waits_goes_before_who_comes_back(one_place: turns._Places) -> None:
     order: list[str] = []
 
     def wait() -> None:
@@ -36,7 +36,7 @@ def test_who_waits_goes_before_who_comes_back(one_place: places._Places) -> None
     assert order == ["who waits", "who comes back"]
 
 
-def test_what_fails_leaves_its_place(one_place: places._Places) -> None:
+def test_what_fails_leaves_its_place(one_place: turns._Places) -> None:
     def fail(_: int) -> None:
         raise ValueError
 
