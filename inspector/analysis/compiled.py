@@ -5,7 +5,6 @@ Both give the same counts and extremes, bit for bit, and sums within the same bo
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 from types import ModuleType
 
@@ -42,6 +41,4 @@ def _kernels() -> ModuleType | None:
             kernels.ends(np.ones(1, np.float32))  # most of the loading is done by the first call
     except Exception:  # noqa: BLE001 - not there, or not for this NumPy, Python or machine
         return None
-    # What was loaded stays: nobody should wait while Python looks through it for garbage.
-    gc.freeze()
     return kernels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import Final
 
 from inspector.checkpoints import Checkpoint, TensorEntry, open_checkpoint
 from inspector.checkpoints.changes import FileMark, mark_file
+from inspector.checkpoints.collection import keep_for_good
 from inspector.checkpoints.errors import InspectorError
 from inspector.gui.opened import OpenFile
 from inspector.gui.qt_types import QtTypes
@@ -54,9 +54,7 @@ def _open(path: Path, task: Task) -> tuple[Checkpoint, Mapping[Path, FileMark]]:
     before = mark_file(path)
     checkpoint = open_checkpoint(path, check=task.check)
     if len(checkpoint.entries) > _MANY_ENTRIES:
-        # A full collection looks at every object and stops every thread: 0.1 s for 100,000
-        # entries, and they are not going to be garbage while the file is open.
-        gc.freeze()
+        keep_for_good()
     # The marks of the other files of a set are as new as the reading, not older than it.
     marks = {} if before is None or path.is_dir() else {path: before}
     for file in checkpoint.files:
