@@ -16,6 +16,7 @@ import numpy as np
 from numba import config, njit
 from numpy.typing import NDArray
 
+from inspector.checkpoints.collection import collection_paused
 from inspector.values.arrays import Array
 
 if getattr(config, "DISABLE_JIT", False):  # as Python, the loops would take hours
@@ -87,9 +88,20 @@ def _compiled(fastmath: Collection[str] = ()) -> Callable[[F], F]:
             found._cache = _Kept(found._cache)
         except RuntimeError:  # there is no place to keep it, as in a frozen program
             found = compile_it(function, cache=False)
+        found.compile = _paused(found.compile)
         return cast(F, found)
 
     return decorate
+
+
+def _paused(work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same without the collector: while that looks at a compiler's work, all threads wait."""
+
+    def work_alone(*what: Any, **more: Any) -> Any:
+        with collection_paused():
+            return work(*what, **more)
+
+    return work_alone
 
 
 # Sums ---------------------------------------------------------------------------------------------
