@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from types import ModuleType
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from inspector.checkpoints.collection import collection_paused
 #: Elements from which on loops are compiled. NumPy is through with fewer in the time that it takes
 #: to load the compiler, and what it compiled the last time.
 WORTHWHILE = 1 << 26
+
+#: Bytes a block in compiled loops: so many that a thread leaves Python alone for 100 us or more.
+BYTES: Final = 1 << 22
 
 #: Seconds for which loading waits for a pause at most: it takes half of Python for half a second.
 _PATIENCE = 1.0

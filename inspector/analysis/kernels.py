@@ -86,7 +86,7 @@ def _compiled(fastmath: Collection[str] = ()) -> Callable[[F], F]:
         try:
             found = compile_it(function, cache=True)
             found._cache = _Kept(found._cache)
-        except RuntimeError:  # there is no place to keep it, as in a frozen program
+        except RuntimeError:  # there is no place to keep it
             found = compile_it(function, cache=False)
         found.compile = _paused(found.compile)
         return cast(F, found)
@@ -225,7 +225,9 @@ def ends(block: NDArray[np.floating]) -> tuple[float, float]:
         1-D and contiguous, not empty.
     """
     kind = _INTEGERS[block.itemsize]
-    low, high = np.array(_ends(block.view(kind)), kind).view(block.dtype).tolist()
+    found = np.empty(2, kind)
+    _ends(block.view(kind), found)
+    low, high = found.view(block.dtype).tolist()
     return low + 0.0, high + 0.0  # which takes the sign off a zero
 
 
@@ -264,17 +266,28 @@ def block_ends(
 
 
 @_compiled()
-def _ends(patterns: Any) -> Any:
+def _key(patterns: Any, place: Any) -> Any:
+    """A pattern as an integer in the order of the values; of such an integer, the pattern.
+
+    Those of negative numbers are turned round. Each step is told its width, or all would be made
+    in 64 bits.
+    """
     kind = patterns.dtype.type
     largest = kind(np.iinfo(patterns.dtype).max)
     last = kind(np.iinfo(patterns.dtype).bits - 1)
-    low, high = largest, kind(~largest)
+    pattern = patterns[place]
+    return kind(pattern ^ kind(kind(pattern >> last) & largest))
+
+
+@_compiled()
+def _ends(patterns: Any, out: Any) -> None:
+    """Both ends into an array of two."""
+    low = high = _key(patterns, 0)
     for place in range(patterns.size):
-        # Those of negative numbers turned round: the patterns are then in the order of the values.
-        pattern = patterns[place]
-        key = kind(pattern ^ kind(kind(pattern >> last) & largest))
+        key = _key(patterns, place)
         low, high = min(low, key), max(high, key)
-    return low ^ ((low >> last) & largest), high ^ ((high >> last) & largest)
+    out[0], out[1] = low, high
+    out[0], out[1] = _key(out, 0), _key(out, 1)
 
 
 @_compiled()
@@ -283,7 +296,6 @@ def _block_ends(
 ) -> None:
     kind = patterns.dtype.type
     largest = kind(np.iinfo(patterns.dtype).max)
-    last = kind(np.iinfo(patterns.dtype).bits - 1)
     rows, columns = patterns.shape
     lows, highs = np.empty(columns, patterns.dtype), np.empty(columns, patterns.dtype)
     for down in range(marks.shape[0]):
@@ -293,8 +305,7 @@ def _block_ends(
         for index in range(first, stop):
             row = patterns[index]
             for column in range(columns):
-                pattern = row[column]
-                key = kind(pattern ^ kind(kind(pattern >> last) & largest))
+                key = _key(row, column)
                 lows[column] = min(lows[column], key)
                 highs[column] = max(highs[column], key)
         for across in range(marks.shape[1]):
@@ -306,24 +317,24 @@ def _block_ends(
             if low <= ~infinity or high >= infinity:
                 part = patterns[first:stop, left:right]
                 low, high, mark = _finite_ends(part, infinity)
-            out[0, down, across] = low ^ ((low >> last) & largest)
-            out[1, down, across] = high ^ ((high >> last) & largest)
+            out[0, down, across], out[1, down, across] = low, high
+            out[0, down, across] = _key(out, (0, down, across))
+            out[1, down, across] = _key(out, (1, down, across))
             marks[down, across] = mark
 
 
 @_compiled()
 def _finite_ends(part: Any, infinity: Any) -> Any:
-    """The ends of what is finite, turned, and what there is besides; NaN if nothing is."""
+    """The keys of both ends of what is finite, and what there is besides; of NaN if nothing is."""
     kind = part.dtype.type
     largest = kind(np.iinfo(part.dtype).max)
-    last = kind(np.iinfo(part.dtype).bits - 1)
     low, high, mark = largest, kind(~largest), 0
     for row in range(part.shape[0]):
         for column in range(part.shape[1]):
             pattern = part[row, column]
             magnitude = kind(pattern & largest)
             if magnitude < infinity:
-                key = kind(pattern ^ kind(kind(pattern >> last) & largest))
+                key = _key(part, (row, column))
                 low, high = min(low, key), max(high, key)
             elif magnitude > infinity:
                 mark |= 1
@@ -393,12 +404,8 @@ class Cells:
 
 @_compiled()
 def _keys(patterns: Any, out: Any) -> None:
-    kind = patterns.dtype.type
-    largest = kind(np.iinfo(patterns.dtype).max)
-    last = kind(np.iinfo(patterns.dtype).bits - 1)
     for place in range(patterns.size):
-        pattern = patterns[place]
-        out[place] = kind(pattern ^ kind(kind(pattern >> last) & largest))
+        out[place] = _key(patterns, place)
 
 
 @_compiled()
@@ -425,10 +432,9 @@ def _find_cells(
 ) -> None:
     kind = patterns.dtype.type
     largest = kind(np.iinfo(patterns.dtype).max)
-    last = kind(np.iinfo(patterns.dtype).bits - 1)
     for place in range(patterns.size):
-        pattern = patterns[place]
-        key = np.int64(kind(pattern ^ kind(kind(pattern >> last) & largest)))
+        key = np.int64(_key(patterns, place))
         key += key == -1  # -0 is 0
         cell = min(np.uint64(key - bottom) >> shift, beyond)
-        out[place] = cell if kind(pattern & largest) < infinity else beyond + np.uint64(1)
+        finite = kind(patterns[place] & largest) < infinity
+        out[place] = cell if finite else beyond + np.uint64(1)

@@ -19,13 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.analysis.blocks import BLOCK, Block, Check, Progress, scan_blocks
-from inspector.analysis.compiled import kernels_for
+from inspector.analysis.compiled import BYTES, kernels_for
 from inspector.analysis.statistics import Number, Statistics
 from inspector.values.arrays import Array, ArraySource
 from inspector.values.regions import Region
-
-#: Bytes a block in compiled loops.
-_BYTES: Final = 1 << 22
 
 _LARGEST: Final = np.finfo(np.float64).max
 
@@ -105,7 +102,7 @@ def look(
         source,
         region,
         make,
-        most=block or (BLOCK if kernels is None else _BYTES // thresholds.itemsize),
+        most=block or (BLOCK if kernels is None else BYTES // thresholds.itemsize),
         check=check,
         progress=progress,
     )

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspector.analysis.blocks import BLOCK, WORKERS, Block, Check, Progress, index_of, scan_blocks
-from inspector.analysis.compiled import kernels_for
+from inspector.analysis.compiled import BYTES, kernels_for
 from inspector.analysis.distinct import Distinct, Occurrences, distinct_of
 from inspector.analysis.moments import Moments, root
 from inspector.analysis.patterns import PatternCounts, count_patterns, has_patterns
@@ -22,9 +21,6 @@ from inspector.values.floats import FLOATS
 from inspector.values.regions import Region
 
 Number = int | float
-
-#: Bytes a block in compiled loops: so many that a thread leaves Python alone for 100 us or more.
-_BYTES: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ def summarise(
         counts = count_patterns(source, region, check=check, progress=progress, block=block)
         return summarise_patterns(counts, region)
     kernels = kernels_for(region.numel) if source.dtype.values.kind == "f" else None
-    most = block or (BLOCK if kernels is None else _BYTES // source.dtype.values.itemsize)
+    most = block or (BLOCK if kernels is None else BYTES // source.dtype.values.itemsize)
     scan = scan_blocks(
         source,
         region,

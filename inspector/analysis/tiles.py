@@ -213,23 +213,22 @@ def render_tile(
                 weight[place] = merged.weight
 
     covered = len(plan.rows) * len(plan.columns)
-    most, threads = _shared_out(source.dtype, covered, reduction)
-    piece = piece or most
+    piece = piece or _at_a_time(source.dtype, covered, reduction)
     work_on_parts(
         source,
         heard(_pieces(plane, plan, piece, turned=turned), _size, covered, check, progress),
         partial(_read, source, plane),
-        [put] * min(threads, max(1, covered // piece)),
+        [put] * min(WORKERS, max(1, covered // piece)),
     )
     return Tile(plan, values.astype(dtype, copy=False), marks, exact=True, sample="")
 
 
-def _shared_out(dtype: DType, covered: int, reduction: Reduction) -> tuple[int, int]:
-    """Elements that are read and reduced at a time, and by how many threads."""
+def _at_a_time(dtype: DType, covered: int, reduction: Reduction) -> int:
+    """Elements that are read and reduced at a time."""
     kernels = kernels_for(covered)
     if kernels is None or reduction == "mean" or not kernels.has_order(dtype.name):
-        return _PIECE, WORKERS
-    return _BYTES // dtype.raw.itemsize, WORKERS
+        return _PIECE
+    return _BYTES // dtype.raw.itemsize
 
 
 def preview_tile(source: ArraySource, plane: Plane, plan: TilePlan, *, check: Check) -> Tile:
