@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import partial
 from typing import Any, Final
 
@@ -11,21 +10,21 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from inspector.analysis.summary import Analysis
-from inspector.analysis.tiles import Reduction, Tile, TilePlan, preview_tile, render_tile
+from inspector.analysis.tiles import Reduction, TilePlan
 from inspector.gui.cell_numbers import MOST, read_texts
-from inspector.gui.colours import Colouring, Picture, block_text, caption, paint, picture
+from inspector.gui.colours import Picture, block_text, caption
 from inspector.gui.focus_ring import FocusRing
-from inspector.gui.identity import identity_of
 from inspector.gui.kept_tiles import KeptTiles
 from inspector.gui.labels import swatch
 from inspector.gui.levels import OF_ALL, Limits
 from inspector.gui.memory import MemoryBudget
 from inspector.gui.picture_controls import PictureControls
 from inspector.gui.picture_keys import PictureKeys
+from inspector.gui.picture_making import make_detail, make_overview, recolour
 from inspector.gui.picture_plot import PicturePlot
 from inspector.gui.position import Position
 from inspector.gui.profiles import Profiles
-from inspector.gui.tasks import Request, Task, TaskRunner
+from inspector.gui.tasks import Request, TaskRunner
 from inspector.gui.text import Later, Texts
 from inspector.gui.theme import NAN, NEGATIVE_INFINITY, POSITIVE_INFINITY, Rgb
 from inspector.gui.tree_parts import FittingLine
@@ -247,7 +246,7 @@ class Heatmap(QWidget):
         self._drop_detail()
         plan, controls = self.plot.whole_plan(), self.controls
         work = partial(
-            _overview, source, plane, plan, controls.reduction, controls.colouring, self.kept
+            make_overview, source, plane, plan, controls.reduction, controls.colouring, self.kept
         )
         self._runner.submit(
             "overview",
@@ -291,7 +290,7 @@ class Heatmap(QWidget):
             return
         if self._detail is not None and self._detail.tile.plan == plan:
             return
-        work = partial(_detail, source, plane, plan, self.reduction, overview, self.kept)
+        work = partial(make_detail, source, plane, plan, self.reduction, overview, self.kept)
         self._runner.submit(
             "detail",
             Request(work=work, done=self._take_detail, failed=self.failed.emit),
@@ -333,7 +332,7 @@ class Heatmap(QWidget):
         if self._overview is None or self._recolouring:
             return
         self._recolouring = True
-        work = partial(_recoloured, self._overview, self._detail, self.controls.colouring)
+        work = partial(recolour, self._overview, self._detail, self.controls.colouring)
         self._runner.submit(
             "colours", Request(work=work, done=self._take_colours, failed=self._fail_colours)
         )
@@ -406,60 +405,3 @@ class Heatmap(QWidget):
 
 def _coarser_than(first: TilePlan, second: TilePlan) -> bool:
     return first.block_rows > second.block_rows or first.block_columns > second.block_columns
-
-
-def _overview(
-    source: ArraySource,
-    plane: Plane,
-    plan: TilePlan,
-    reduction: Reduction,
-    colouring: Colouring,
-    kept: KeptTiles,
-    task: Task,
-) -> Picture:
-    """The picture of a whole plane, with a sample of it handed over first. In a worker."""
-    identity = identity_of(source)
-    known = kept.find(identity, plane, plan, reduction)
-    if known is None and plan.block_rows * plan.block_columns > 1:
-        task.partial(picture(preview_tile(source, plane, plan, check=task.check), colouring))
-    tile = known or _exact(identity, source, plane, plan, reduction, kept, task)
-    return picture(tile, colouring)
-
-
-def _detail(
-    source: ArraySource,
-    plane: Plane,
-    plan: TilePlan,
-    reduction: Reduction,
-    overview: Picture,
-    kept: KeptTiles,
-    task: Task,
-) -> Picture:
-    """A part of a plane, in the overview's colours. In a worker."""
-    identity = identity_of(source)
-    known = kept.find(identity, plane, plan, reduction)
-    tile = known or _exact(identity, source, plane, plan, reduction, kept, task)
-    return paint(tile, overview.levels, overview.colouring)
-
-
-def _exact(
-    identity: Hashable,
-    source: ArraySource,
-    plane: Plane,
-    plan: TilePlan,
-    reduction: Reduction,
-    kept: KeptTiles,
-    task: Task,
-) -> Tile:
-    """Look at every element that a plan covers, and remember what came of it. In a worker."""
-    tile = render_tile(source, plane, plan, reduction, check=task.check, progress=task.progress)
-    kept.keep(identity, plane, reduction, tile)
-    return tile
-
-
-def _recoloured(
-    overview: Picture, detail: Picture | None, colouring: Colouring, _: Task
-) -> tuple[Picture, Picture | None]:
-    """The same tiles in other colours. In a worker."""
-    whole = picture(overview.tile, colouring)
-    return whole, None if detail is None else paint(detail.tile, whole.levels, colouring)

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
 from inspector.checkpoints.sources import LocalFile
-from inspector.gui import heatmap, statistics_panel, tasks
+from inspector.gui import picture_making, statistics_panel, tasks
 from inspector.gui.export_dialog import ExportDialog
 from inspector.gui.main_window import MainWindow
 from inspector.values.tensors import TensorSource
@@ -111,7 +111,7 @@ def test_fifty_tensors_chosen_quickly_leave_one_task_each(
     show(qtbot, window, many, NAMES[0])
     scans, pictures = Endless(), Endless()
     monkeypatch.setattr(statistics_panel, "analyse", scans)
-    monkeypatch.setattr(heatmap, "render_tile", pictures)
+    monkeypatch.setattr(picture_making, "render_tile", pictures)
     press_through(qtbot, window)
     last = NAMES[50]
     # The numbers never wait for scans, and no scan of a tensor before goes on.
